@@ -1,0 +1,166 @@
+"""The wire structs of the admin API (`/admin/v1`), shared by the daemon, the command line and the terminal UI."""
+
+from typing import Literal
+
+import msgspec
+
+from .caller import Scope
+from .events import ModelState
+
+
+class LoadedModelStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that has a worker, or had one and failed. Memory is measured once it is ready, estimated before."""
+
+    name: str
+    state: ModelState
+    reason: str
+    backend: str
+    device: str
+    is_pinned: bool
+    memory_bytes: int
+    context_tokens: int
+    num_running: int
+    num_waiting: int
+    tokens_per_s: float
+    kv_used_tokens: int
+    kv_capacity_tokens: int
+    expires_in_s: float | None
+    load_ratio: float | None = None
+
+
+class MachineStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What the machine does at this moment."""
+
+    cpu_busy_ratio: float
+    memory_total_bytes: int
+    memory_available_bytes: int
+
+
+class Versions(msgspec.Struct, frozen=True, kw_only=True):
+    """Versions of the appliance and of the libraries that run models, None where one is not installed."""
+
+    appliance: str
+    python: str
+    backends: dict[str, str | None]
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer of `GET /admin/v1/status`."""
+
+    state: Literal["serving", "draining"]
+    is_ready: bool
+    not_ready_reason: str | None
+    url: str
+    home: str
+    uptime_s: float
+    default_model: str
+    num_running: int
+    num_waiting: int
+    models: tuple[LoadedModelStatus, ...]
+    machine: MachineStatus
+    versions: Versions
+
+
+class InstalledModel(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that can be used now. `context_tokens` is what a sequence gets here, as against the model's own."""
+
+    name: str
+    format: str
+    digest: str
+    size_bytes: int
+    architecture: str | None
+    num_parameters: int | None
+    quantization: str | None
+    trained_context_tokens: int | None
+    context_tokens: int | None
+    capabilities: tuple[str, ...]
+    is_default: bool
+    is_pinned: bool
+    state: ModelState
+    path: str
+    estimated_bytes: int | None
+    licence: str | None
+    reasons: tuple[str, ...]
+    added_s: float | None
+
+
+class InstalledModels(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer of `GET /admin/v1/models`."""
+
+    models: tuple[InstalledModel, ...]
+
+
+class AddModel(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of `POST /admin/v1/models`: adopt a file on the daemon's machine, in place or as a copy."""
+
+    path: str
+    name: str | None = None
+    copy: bool = False
+
+
+class ModelRef(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of the verbs `load`, `unload` and `pin`; `is_pinned` is read by `pin` only."""
+
+    model: str
+    is_pinned: bool = True
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True, tag="progress", tag_field="type"):
+    """One event of a stream of progress. `total` None: not known."""
+
+    text: str
+    done: float
+    total: float | None
+    unit: Literal["bytes", "ratio"]
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True, tag="done", tag_field="type"):
+    """The last event of a stream of progress that succeeded."""
+
+    model: InstalledModel
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, tag="error", tag_field="type"):
+    """The last event of a stream of progress that failed."""
+
+    message: str
+    code: str | None
+
+
+ProgressEvent = Progress | Done | Problem
+
+
+class Removed(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer of `DELETE /admin/v1/models/{name}`."""
+
+    name: str
+    freed_bytes: int
+
+
+class KeyInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A key as it may be shown: never the key itself."""
+
+    name: str
+    scope: Scope
+    options: dict[str, str] = {}
+
+
+class Keys(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer of `GET /admin/v1/keys`."""
+
+    keys: tuple[KeyInfo, ...]
+
+
+class CreateKey(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of `POST /admin/v1/keys`."""
+
+    name: str
+    scope: Scope = "use"
+
+
+class CreatedKey(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to `CreateKey`: the only time that the key is shown."""
+
+    name: str
+    scope: Scope
+    key: str

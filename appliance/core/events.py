@@ -1,0 +1,148 @@
+"""What happens to a request, and what happens in the system: the values that walk back up and that metrics count."""
+
+from typing import Literal
+
+import msgspec
+
+from .request import RequestId
+
+FinishReason = Literal["stop", "length"]
+Outcome = Literal["stop", "length", "cancelled", "error"]
+ModelState = Literal["stopped", "loading", "ready", "stopping", "failed"]
+
+
+class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """An error as a value that can cross the link. `kind` names the class in `appliance.errors`."""
+
+    kind: str
+    message: str
+    param: str | None = None
+    retry_after_s: float | None = None
+
+
+class TopLogprob(msgspec.Struct, frozen=True, array_like=True):
+    """One candidate of a position: its text, its bytes (which need not be whole UTF-8) and its log-probability."""
+
+    text: str
+    token_bytes: bytes
+    logprob: float
+
+
+class TokenLogprob(msgspec.Struct, frozen=True, array_like=True):
+    """The chosen token of a position with the likeliest candidates, most likely first; before penalties and masks."""
+
+    text: str
+    token_bytes: bytes
+    logprob: float
+    top: tuple[TopLogprob, ...]
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens of one choice: the prompt's, those of it found in the cache, and the generated ones."""
+
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+
+
+class Timings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the time of one choice went, measured in the worker: waiting there, reading the prompt, generating."""
+
+    queue_s: float
+    prefill_s: float
+    decode_s: float
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True, tag="accepted"):
+    """The prompt was tokenized and has its place; `cached_tokens` of it need no computation."""
+
+    id: RequestId
+    num_prompt_tokens: int
+    cached_tokens: int
+
+
+class Delta(msgspec.Struct, frozen=True, kw_only=True, tag="delta", omit_defaults=True):
+    """More of one choice. `text` can be empty while a stop string or a character is not yet decided."""
+
+    id: RequestId
+    choice: int
+    num_tokens: int
+    text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
+    timings: Timings | None = None
+
+
+class Finished(msgspec.Struct, frozen=True, kw_only=True, tag="finished"):
+    """The end of one choice. `mean_token_probability` is the mean over the tokens for which it was taken."""
+
+    id: RequestId
+    choice: int
+    reason: FinishReason
+    usage: Usage
+    timings: Timings
+    mean_token_probability: float | None
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
+    """The end of a whole request that could not be answered."""
+
+    id: RequestId
+    error: ErrorInfo
+
+
+RequestEvent = Accepted | Delta | Finished | Failed
+
+
+class ModelStateChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """A model entered `state`; `reason` says why in words (the cause of a failure, who asked)."""
+
+    model: str
+    state: ModelState
+    reason: str
+    memory_bytes: int | None = None
+
+
+class RequestQueued(msgspec.Struct, frozen=True, kw_only=True):
+    """A request passed every check that needs no worker and waits for its place."""
+
+    id: RequestId
+    model: str
+    caller: str
+
+
+class RequestAccepted(msgspec.Struct, frozen=True, kw_only=True):
+    """A worker took the request; `queue_s` is the time since it arrived."""
+
+    id: RequestId
+    model: str
+    num_prompt_tokens: int
+    cached_tokens: int
+    queue_s: float
+
+
+class TokensEmitted(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens of one choice arrived; `interval_s` since the choice's last ones, or since arrival when `is_first`."""
+
+    id: RequestId
+    model: str
+    num_tokens: int
+    interval_s: float
+    is_first: bool
+
+
+class RequestEnded(msgspec.Struct, frozen=True, kw_only=True):
+    """A request is over, with what it cost. Token counts are sums over its choices, the prompt counted once."""
+
+    id: RequestId
+    model: str
+    caller: str
+    outcome: Outcome
+    duration_s: float
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    mean_token_probability: float | None = None
+    error: str | None = None
+
+
+SystemEvent = ModelStateChanged | RequestQueued | RequestAccepted | TokensEmitted | RequestEnded

@@ -1,0 +1,66 @@
+"""How a model is to be run: the artefact on disk, the backend chosen for it, and the limits it is loaded with."""
+
+from typing import Literal
+
+import msgspec
+
+
+class Artefact(msgspec.Struct, frozen=True, kw_only=True):
+    """A model's files in one format. `path` is the file (or the first of its parts) or the folder that holds them."""
+
+    format: Literal["gguf", "echo"]
+    path: str
+    digest: str
+
+
+class BackendDescriptor(msgspec.Struct, frozen=True, kw_only=True):
+    """What one backend is on this machine: whether it can run, why not, and the exact command that mends it."""
+
+    name: str
+    state: Literal["ready", "unavailable"]
+    message: str
+    mend: str | None
+    formats: frozenset[str]
+    devices: tuple[str, ...]
+    version: str | None
+
+
+class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a worker needs to load a model, and why it was chosen so.
+
+    `context_tokens` limits one sequence, `kv_capacity_tokens` all sequences together; `estimated_bytes` is the memory
+    of weights, KV cache and scratch; `step_time_target_s` bounds a step while other sequences decode.
+    """
+
+    model: str
+    backend: str
+    artefact: Artefact
+    device: str
+    context_tokens: int
+    kv_capacity_tokens: int
+    max_sequences: int
+    max_step_sequences: int
+    max_step_tokens: int
+    threads_decode: int
+    threads_prefill: int
+    kv_type: str
+    gpu_layers: int
+    step_time_target_s: float
+    estimated_bytes: int
+    reasons: tuple[str, ...]
+
+
+class StepLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How large a step may be, which decides the memory that steps work with."""
+
+    max_sequences: int
+    max_step_sequences: int
+    max_step_tokens: int
+
+
+class MemoryEstimate(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model will need: its weights, the KV cache of each token, and what every step works with."""
+
+    weights_bytes: int
+    kv_bytes_per_token: int
+    scratch_bytes: int

@@ -1,0 +1,60 @@
+"""One API call as the engine understands it, whichever dialect it was spoken in."""
+
+from typing import Any, Literal, NewType
+
+import msgspec
+
+from .sampling import SamplingParams, StopConditions
+
+RequestId = NewType("RequestId", str)
+Priority = Literal["interactive", "normal", "batch"]
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One turn of a conversation, in the shape that chat templates read."""
+
+    role: str
+    content: str
+    name: str | None = None
+
+
+class ChatPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="chat"):
+    """Messages, rendered by the model's own chat template with `template_kwargs` as extra variables."""
+
+    messages: tuple[Message, ...]
+    template_kwargs: dict[str, Any] = {}
+
+
+class TextPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="text"):
+    """Plain text to continue."""
+
+    text: str
+
+
+class TokenPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="tokens"):
+    """Token ids to continue, used as they are."""
+
+    tokens: tuple[int, ...]
+
+
+Prompt = ChatPrompt | TextPrompt | TokenPrompt
+
+
+class GenerateRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A prompt and what is to be made of it: `num_choices` independent continuations.
+
+    `logprobs` None asks for none, 0 for those of the chosen tokens, k for the k likeliest beside them.
+    `model` is a canonical name. `deadline_s` is measured from arrival.
+    """
+
+    id: RequestId
+    model: str
+    prompt: Prompt
+    sampling: SamplingParams = SamplingParams()
+    stop: StopConditions = StopConditions()
+    num_choices: int = 1
+    logprobs: int | None = None
+    cache_prompt: bool = True
+    timings_per_token: bool = False
+    priority: Priority = "normal"
+    deadline_s: float | None = None

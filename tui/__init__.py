@@ -1,0 +1,1 @@
+"""The terminal user interface. Speaks HTTP only. Filled by its own issue."""
