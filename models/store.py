@@ -1,0 +1,165 @@
+"""The models of this machine: which there are, taking one in, giving one up.
+
+Layout under the root: `models/manifests/` (one JSON file for each name and tag), `models/blobs/` (copies, named by
+their digest) and `models/.lock`, which whoever changes something holds.
+"""
+
+import builtins
+import fcntl
+import hashlib
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from models.embedded import EMBEDDED_NAME, embedded_manifest
+from models.errors import NameTaken, StoreError, UnknownModel
+from models.files import PARTIAL_SUFFIX, delete_durably, sync_folder
+from models.formats.summary import summarize_gguf
+from models.intake import AddProgress, Intake, TakenFile, is_abandoned, model_stem, open_intake
+from models.manifest import FileRole, ManifestFile, ModelManifest
+from models.manifests import ManifestFolder
+from models.names import InvalidModelName, ModelName, name_from_stem
+
+
+class ModelStore:
+    """Owns `models/` under the root. Reading needs no lock; each change takes it for a moment."""
+
+    def __init__(self, root: Path) -> None:
+        self._folder = root / "models"
+        self._blobs = self._folder / "blobs"
+        self._manifests = ManifestFolder(self._folder / "manifests")
+
+    def list(self) -> builtins.list[ModelManifest]:
+        """Return the embedded model and then all others by name."""
+        return [embedded_manifest(), *self._manifests.read_all()[0]]
+
+    def get(self, name: str) -> ModelManifest | None:
+        """Return the model of that name and tag, None when there is none (also when the name is not valid)."""
+        try:
+            parsed = ModelName.parse(name)
+        except InvalidModelName:
+            return None
+        embedded = embedded_manifest()
+        if (parsed.repository, parsed.tag) == (embedded.name, embedded.tag):
+            return embedded
+        return self._manifests.get(parsed)
+
+    def add(
+        self, path: Path, name: str | None, copy: bool, now_s: float
+    ) -> Generator[AddProgress, None, ModelManifest]:
+        """Take a model in, yielding progress; the generator's return value is the manifest.
+
+        Without `copy` the file stays where it is and is only remembered. A model that is there already, unchanged and
+        under the same name, is returned as it is. Raises: StoreError, InvalidModelName.
+        """
+        intake = open_intake(path)
+        parsed = name_from_stem(model_stem(path)) if name is None else ModelName.parse(name)
+        if parsed.adapters or parsed.variant:
+            raise InvalidModelName(f"{str(parsed)!r}: a model is added under [publisher/]name[:tag] alone")
+        if parsed.repository == EMBEDDED_NAME:
+            raise NameTaken(f"{EMBEDDED_NAME!r} is the embedded model; choose another name with --name NAME")
+        self._blobs.mkdir(parents=True, exist_ok=True)
+        try:
+            yield from intake.read(self._blobs if copy else None)
+            with self._lock():
+                return self._commit(intake, parsed, "blob" if copy else "adopted", now_s)
+        finally:
+            intake.close()
+
+    def remove(self, name: str) -> int:
+        """Forget a model and return the bytes that this freed; an adopted file is not touched. Raises: StoreError."""
+        with self._lock():
+            parsed = ModelName.parse(name)
+            manifest = None if parsed.adapters or parsed.variant else self.get(name)
+            if manifest is None:
+                raise UnknownModel(f"no model is called {name!r}; see: appliance models list")
+            if manifest is embedded_manifest():
+                raise StoreError(f"{EMBEDDED_NAME!r} is part of the appliance and cannot be removed")
+            self._manifests.delete(parsed)
+            return self._delete_unused_blobs()
+
+    def clean(self) -> int:
+        """Delete what killed processes left in the store and return the bytes freed. The daemon's, at its start."""
+        with self._lock():
+            partials = [path for path in self._blobs.glob(f".*{PARTIAL_SUFFIX}") if is_abandoned(path)]
+            freed_bytes = sum(path.stat().st_size for path in partials)
+            for path in partials:
+                path.unlink()
+            return freed_bytes + self._delete_unused_blobs()
+
+    def changed_files(self, manifest: ModelManifest) -> builtins.list[str]:
+        """Return a sentence for each file that is not what it was when the model was added."""
+        return [sentence for file in manifest.files if (sentence := _change(file))]
+
+    def _commit(self, intake: Intake, name: ModelName, role: FileRole, now_s: float) -> ModelManifest:
+        """Give the copies their names and write the manifest: from here on the model exists."""
+        digest = _digest(intake.taken)
+        existing = self._manifests.get(name)
+        if existing is not None and existing.digest != digest:
+            raise NameTaken(
+                f"another model is called '{name}'; remove it first (appliance models rm {name}) "
+                f"or choose a tag (--name {name.repository}:TAG)"
+            )
+        if existing is not None and existing.files[0].role == role and not self.changed_files(existing):
+            return existing
+        manifest = ModelManifest(
+            name=name.repository,
+            tag=name.tag,
+            format="gguf",
+            digest=digest,
+            files=tuple(self._placed(file, role) for file in intake.taken),
+            details=summarize_gguf(*intake.heads),
+            added_s=now_s,
+            source=str(intake.paths[0]),
+        )
+        self._manifests.write(name, manifest)
+        return manifest
+
+    def _placed(self, file: TakenFile, role: FileRole) -> ManifestFile:
+        path, mtime_ns = file.path, file.mtime_ns
+        if file.copy is not None:
+            path = self._blobs / f"sha256-{file.sha256}"
+            file.copy.replace(path)
+            sync_folder(self._blobs)
+            mtime_ns = path.stat().st_mtime_ns
+        return ManifestFile(
+            path=str(path), size_bytes=file.size_bytes, sha256=file.sha256, mtime_ns=mtime_ns, role=role
+        )
+
+    def _delete_unused_blobs(self) -> int:
+        """A manifest that cannot be read may refer to any blob, so while there is one nothing is deleted."""
+        manifests, num_damaged = self._manifests.read_all()
+        if num_damaged:
+            return 0
+        used = {Path(file.path).name for manifest in manifests for file in manifest.files}
+        unused = [path for path in self._blobs.glob("sha256-*") if path.name not in used]
+        freed_bytes = sum(path.stat().st_size for path in unused)
+        for path in unused:
+            delete_durably(path)
+        return freed_bytes
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / ".lock").open("w") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX)
+            yield
+
+
+def _digest(files: builtins.list[TakenFile]) -> str:
+    """Return the file's own digest; of several files, the digest of their digests in order."""
+    if len(files) == 1:
+        return f"sha256:{files[0].sha256}"
+    return "sha256:" + hashlib.sha256("\n".join(file.sha256 for file in files).encode()).hexdigest()
+
+
+def _change(file: ManifestFile) -> str | None:
+    try:
+        status = Path(file.path).stat()
+    except OSError as error:
+        return f"{file.path}: {error.strerror or error}"
+    if status.st_size != file.size_bytes:
+        return f"{file.path}: had {file.size_bytes} bytes when it was added, has {status.st_size}"
+    if status.st_mtime_ns != file.mtime_ns and file.role != "embedded":
+        return f"{file.path}: was written to after it was added"
+    return None
