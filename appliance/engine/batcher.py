@@ -1,0 +1,62 @@
+"""What the next step computes: decodes first, then chunks of prefill within a budget. Pure; knows no backend."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MIN_CHUNK_TOKENS = 16  # below this a prefill beside decodes would take longer in overhead than in reading
+
+
+@dataclass(frozen=True, slots=True)
+class StepLimits:
+    """The most that one step takes, from the model's traits. Chunks end on `grid_tokens`, but for a prompt's last."""
+
+    max_sequences: int
+    max_tokens: int
+    max_outputs: int
+    grid_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a running sequence has in its KV cache, and how many tokens it has beyond that: 1 is a decode."""
+
+    num_computed: int
+    num_pending: int
+
+    @property
+    def is_decode(self) -> bool:
+        """Whether one token brings the sequence up to date."""
+        return self.num_pending == 1
+
+
+def plan_step(works: Sequence[Work], limits: StepLimits, prefill_budget_tokens: int | None) -> list[int]:
+    """Return how many tokens each sequence computes in the next step, 0 for those left out.
+
+    `works` stand in the order of their rank. `prefill_budget_tokens` bounds all chunks together while others decode;
+    None lets prefill fill the step. The first chunk is at least `MIN_CHUNK_TOKENS`, so that a prompt always advances.
+    """
+    counts = [0] * len(works)
+    sequences_left = min(limits.max_sequences, limits.max_outputs)
+    tokens_left = limits.max_tokens
+    for index, work in enumerate(works):
+        if work.is_decode and sequences_left and tokens_left:
+            counts[index] = 1
+            sequences_left -= 1
+            tokens_left -= 1
+    if prefill_budget_tokens is not None:
+        tokens_left = min(tokens_left, max(prefill_budget_tokens, MIN_CHUNK_TOKENS, limits.grid_tokens))
+    for index, work in enumerate(works):
+        if work.is_decode or not sequences_left:
+            continue
+        counts[index] = chunk_tokens(work, tokens_left, limits.grid_tokens)
+        tokens_left -= counts[index]
+        sequences_left -= counts[index] > 0
+    return counts
+
+
+def chunk_tokens(work: Work, budget_tokens: int, grid_tokens: int) -> int:
+    """Return the length of the next chunk: all that is pending, or as many grid steps as the budget holds."""
+    if work.num_pending <= budget_tokens:
+        return work.num_pending
+    end = work.num_computed + budget_tokens
+    return max(end - end % grid_tokens - work.num_computed, 0)

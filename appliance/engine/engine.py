@@ -1,0 +1,301 @@
+"""The engine: continuous batching over one loaded model. Sequences join and leave at every step.
+
+Owns the sequences, the handles and the prefix index; the model owns the KV memory. Runs on the worker's step thread,
+without locks. `DESIGN.md` beside this file draws the life of a sequence.
+"""
+
+import itertools
+from collections.abc import Callable
+
+from appliance.backends.base import (
+    Batch,
+    KVCacheFull,
+    LoadedModel,
+    LogitsArray,
+    Run,
+    StepAborted,
+    StepOutput,
+    Tokenizer,
+)
+from appliance.core.events import Accepted, Failed, RequestEvent
+from appliance.core.messages import Stats
+from appliance.core.request import Priority, RequestId
+from appliance.errors import BackendError, InvalidRequest, OutOfDeviceMemory, to_info
+
+from .batcher import StepLimits, plan_step
+from .cost import CostModel, StepShape
+from .prefix import Entry, Match, PrefixIndex
+from .prompt import PreparedRequest
+from .sampler import Scratch
+from .sequence import Sequence, Vocabulary
+
+MIN_SHARED_TOKENS = 32  # waiting for another's prefill to be copied must save more than this
+MAX_RETAINED_TOKENS = 4096  # where idle cells slow every step: so much costs about a seventh of one stream's speed
+_CLASS_RANK: dict[Priority, int] = {"interactive": 0, "normal": 1, "batch": 2}
+
+
+class Engine:
+    """One model's sequences, from their prompt to their last token."""
+
+    def __init__(
+        self, model: LoadedModel, tokenizer: Tokenizer, step_time_target_s: float, clock: Callable[[], float]
+    ) -> None:
+        """`clock` returns monotonic seconds."""
+        traits = model.traits
+        self._model = model
+        self._clock = clock
+        self._step_time_target_s = step_time_target_s
+        self._traits = traits
+        self._limits = StepLimits(
+            max_sequences=traits.max_step_sequences,
+            max_tokens=traits.max_step_tokens,
+            max_outputs=traits.max_step_outputs,
+            grid_tokens=traits.chunk_multiple_tokens,
+        )
+        self._vocabulary = Vocabulary(tokenizer, Scratch(traits.vocab_size), traits.max_context_tokens)
+        self._cost = CostModel()
+        self._index = PrefixIndex(traits.chunk_multiple_tokens, can_truncate=traits.can_truncate)
+        self._free_handles = list(range(traits.max_sequences - 1, -1, -1))
+        self._waiting: list[Sequence] = []
+        self._running: list[Sequence] = []
+        self._arrivals = itertools.count()
+        self._max_retained_tokens = {"free": traits.kv_capacity_tokens, "slows_steps": MAX_RETAINED_TOKENS, "no": 0}[
+            traits.retain
+        ]
+        self.num_steps = 0
+        self.num_preemptions = 0
+        self.num_tokens_drawn = 0
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a step would do anything."""
+        return bool(self._waiting or self._running)
+
+    def start(self, prepared: PreparedRequest) -> list[RequestEvent]:
+        """Queue every choice of a request. Returns its failure where it can never run."""
+        request = prepared.request
+        if request.num_choices > self._traits.max_sequences:
+            problem = InvalidRequest(
+                f"n is {request.num_choices}, and model '{request.model}' runs at most "
+                f"{self._traits.max_sequences} sequences at once; ask in several requests",
+                param="n",
+            )
+            return [Failed(id=request.id, error=to_info(problem))]
+        try:
+            choices = [
+                Sequence(prepared, choice, next(self._arrivals), self._vocabulary)
+                for choice in range(request.num_choices)
+            ]
+        except InvalidRequest as problem:
+            return [Failed(id=request.id, error=to_info(problem))]
+        self._waiting += choices
+        self._waiting.sort(key=_order)
+        return []
+
+    def cancel(self, request_id: RequestId) -> None:
+        """Forget a request; what it computed stays as a retained prefix."""
+        self._waiting = [sequence for sequence in self._waiting if sequence.request.id != request_id]
+        for sequence in [s for s in self._running if s.request.id == request_id]:
+            self._leave(sequence)
+
+    def step(self) -> list[RequestEvent]:
+        """Compute one step and return what happened, in the order of the sequences."""
+        events = self._admit()
+        try:
+            planned, output, step_s = self._compute()
+        except StepAborted:
+            return events
+        self.num_steps += 1
+        self._learn(planned, step_s)
+        for sequence, count in planned:
+            assert sequence.handle is not None
+            sequence.num_computed += count
+            self._index.extend(sequence.handle, sequence.num_computed)
+        for (sequence, _), rows in zip(planned, output.logits, strict=True):
+            if len(rows) and sequence.handle is not None:
+                events += self._draw(sequence, rows[-1])
+        return events
+
+    def _draw(self, sequence: Sequence, row: LogitsArray) -> list[RequestEvent]:
+        try:
+            events: list[RequestEvent] = [sequence.accept(row, self._clock)]
+        except BackendError as error:  # a row of NaN: the other sequences of the step are well
+            self.cancel(sequence.request.id)
+            return [Failed(id=sequence.request.id, error=to_info(error))]
+        self.num_tokens_drawn += 1
+        if sequence.finish_reason is not None:
+            events.append(sequence.finished(self._clock()))
+            self._leave(sequence)
+        return events
+
+    def stats(self, tokens_per_s: float, memory_bytes: int) -> Stats:
+        """Return the engine's state with the figures that the worker measured."""
+        return Stats(
+            num_running=len(self._running),
+            num_waiting=len(self._waiting),
+            kv_used_tokens=self._traits.kv_capacity_tokens - self._model.free_tokens(),
+            kv_retained_tokens=self._index.retained_tokens,
+            num_preemptions=self.num_preemptions,
+            num_steps=self.num_steps,
+            tokens_per_s=tokens_per_s,
+            memory_bytes=memory_bytes,
+        )
+
+    def check_integrity(self) -> None:
+        """Assert that index, handles and model agree. For tests."""
+        self._index.check_integrity()
+        running = {s.handle for s in self._running}
+        assert len(running) == len(self._running)
+        assert len(self._index) + len(self._free_handles) == self._traits.max_sequences
+        assert self._index.num_retained() == len(self._index) - len(self._running)
+        for sequence in self._running:
+            assert sequence.handle is not None
+            assert self._model.length_tokens(sequence.handle) == sequence.num_computed
+
+    # Admission: a waiting sequence takes a handle, and with it the longest prefix that anyone holds.
+
+    def _admit(self) -> list[RequestEvent]:
+        events: list[RequestEvent] = []
+        for sequence in list(self._waiting):
+            if len(self._running) >= self._limits.max_sequences:
+                break
+            request = sequence.request
+            match = self._index.match(sequence.tokens, owner=None if request.cache_prompt else request.id)
+            if match.num_coming - match.num_tokens >= MIN_SHARED_TOKENS:
+                continue  # someone computes this prefix right now: copied in a moment, it costs nothing
+            if not self._has_room(sequence, match):
+                break  # whoever came later does not overtake
+            self._take_place(sequence, match)
+            if sequence.choice == 0 and sequence.num_tokens == sequence.num_prompt:
+                accepted = Accepted(
+                    id=request.id, num_prompt_tokens=sequence.num_prompt, cached_tokens=sequence.cached_tokens
+                )
+                events.append(accepted)
+        return events
+
+    def _has_room(self, sequence: Sequence, match: Match) -> bool:
+        """Return whether the sequence fits beside the running ones, after evicting what is merely retained."""
+        needed = sequence.num_tokens - match.num_tokens + len(self._running)
+        while self._running and (self._model.free_tokens() < needed or not self._free_handles):
+            if not self._evict_oldest(keep=match.entry):
+                return False
+        return True
+
+    def _take_place(self, sequence: Sequence, match: Match) -> None:
+        """Give the sequence a handle that begins with the matched prefix, and let it run."""
+        source, num_cached = match.entry, match.num_tokens
+        if source is not None and not source.is_locked and source.num_tokens == num_cached:
+            handle = source.handle
+            self._index.remove(handle)
+        else:
+            while not self._free_handles:
+                if not self._evict_oldest(keep=source):
+                    self._evict_oldest(keep=None)
+                    source, num_cached = None, 0
+            handle = self._free_handles.pop()
+            if source is not None:
+                self._model.copy(source.handle, handle, num_cached)
+        now_s = self._clock()
+        sequence.admit(handle, num_cached, now_s)
+        entry = Entry(
+            handle=handle,
+            owner=sequence.request.id,
+            tokens=sequence.buffer,
+            num_tokens=num_cached,
+            num_planned=sequence.num_tokens,
+            is_locked=True,
+            last_used_s=now_s,
+        )
+        self._index.insert(entry)
+        self._waiting.remove(sequence)
+        self._running.append(sequence)
+        self._running.sort(key=_order)
+
+    # The step: plan, compute, and make room where the cache is full.
+
+    def _compute(self) -> tuple[list[tuple[Sequence, int]], StepOutput, float]:
+        while True:
+            planned = self._plan()
+            batch = Batch(tuple(_run(sequence, count) for sequence, count in planned))
+            started_s = self._clock()
+            try:
+                output = self._model.step(batch)
+            except KVCacheFull:
+                if not self._evict_oldest(keep=None):
+                    self._preempt_youngest()
+                continue
+            return planned, output, self._clock() - started_s
+
+    def _plan(self) -> list[tuple[Sequence, int]]:
+        works = [sequence.work for sequence in self._running]
+        num_decodes = sum(work.is_decode for work in works)
+        budget = None
+        if num_decodes and num_decodes < len(works):
+            budget = self._cost.prefill_budget_tokens(self._shape(num_decodes, 0), self._step_time_target_s)
+        counts = plan_step(works, self._limits, budget)
+        planned = [(s, n) for s, n in zip(self._running, counts, strict=True) if n]
+        planned.sort(key=lambda item: item[1] > 1)
+        return planned
+
+    def _shape(self, num_decodes: int, num_prefill_tokens: int) -> StepShape:
+        return StepShape(
+            prefill_tokens=num_prefill_tokens,
+            decode_runs=num_decodes,
+            context_tokens=sum(sequence.num_computed for sequence in self._running),
+            retained_tokens=self._index.retained_tokens,
+        )
+
+    def _learn(self, planned: list[tuple[Sequence, int]], step_s: float) -> None:
+        num_decodes = sum(count == 1 for _, count in planned)
+        num_prefill_tokens = sum(count for _, count in planned if count > 1)
+        self._cost.observe(self._shape(num_decodes, num_prefill_tokens), step_s)
+
+    # Leaving: finished, cancelled, evicted, preempted.
+
+    def _leave(self, sequence: Sequence) -> None:
+        """End a running sequence. What it holds is retained, as far as idle cells are worth their price."""
+        handle, sequence.handle = sequence.handle, None
+        assert handle is not None
+        self._running.remove(sequence)
+        if sequence.num_computed and sequence.request.cache_prompt and self._max_retained_tokens:
+            self._index.release(handle, self._clock())
+            while self._index.num_retained() > 1 and self._index.retained_tokens > self._max_retained_tokens:
+                self._evict_oldest(keep=None)
+        else:
+            self._free(handle)
+
+    def _evict_oldest(self, keep: Entry | None) -> bool:
+        entry = self._index.oldest_retained(keep)
+        if entry is None:
+            return False
+        self._free(entry.handle)
+        return True
+
+    def _preempt_youngest(self) -> None:
+        """Send the youngest sequence back to waiting. The last one is never sent: it fits by its context limit."""
+        if len(self._running) < 2:
+            raise OutOfDeviceMemory("the KV cache cannot hold a single sequence; set engine.context_tokens lower")
+        sequence = self._running[-1]
+        self._running.remove(sequence)
+        assert sequence.handle is not None
+        self._free(sequence.handle)
+        sequence.preempt()
+        self._waiting.append(sequence)
+        self._waiting.sort(key=_order)
+        self.num_preemptions += 1
+
+    def _free(self, handle: int) -> None:
+        self._model.truncate(handle, 0)
+        self._index.remove(handle)
+        self._free_handles.append(handle)
+
+
+def _order(sequence: Sequence) -> tuple[int, int]:
+    return _CLASS_RANK[sequence.request.priority], sequence.rank
+
+
+def _run(sequence: Sequence, count: int) -> Run:
+    assert sequence.handle is not None
+    start = sequence.num_computed
+    is_last = start + count == sequence.num_tokens
+    return Run(sequence.handle, start, sequence.tokens[start : start + count], 1 if is_last else 0)

@@ -1,0 +1,67 @@
+"""From a request to token ids: renders the chat template, tokenizes, and checks what only the vocabulary can check.
+
+Runs on the worker's reader thread, beside the steps; knows nothing of sequences or KV memory.
+"""
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+
+from appliance.backends.base import TokenArray, Tokenizer
+from appliance.core.request import ChatPrompt, GenerateRequest, Prompt, TextPrompt
+from appliance.errors import ContextLengthExceeded, InvalidRequest
+
+from .chat.template import ChatTemplate
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRequest:
+    """A request with its prompt as `(num_prompt_tokens,) int32`, and when it came."""
+
+    request: GenerateRequest
+    tokens: TokenArray
+    received_s: float
+    waited_s: float
+
+
+class PromptReader:
+    """Turns prompts into tokens with one model's vocabulary and template."""
+
+    def __init__(self, tokenizer: Tokenizer, max_context_tokens: int) -> None:
+        bos_text = "" if tokenizer.bos_id is None else tokenizer.special_text(tokenizer.bos_id)
+        eos_text = next((tokenizer.special_text(token) for token in sorted(tokenizer.eos_ids)), "")
+        self._tokenizer = tokenizer
+        self._bos_text = bos_text
+        self._template = ChatTemplate(tokenizer.chat_template, bos_text, eos_text)
+        if self._template.is_fallback:
+            _log.warning("the model brings no chat template; chats are written as ChatML")
+        self._max_context_tokens = max_context_tokens
+
+    def prepare(self, request: GenerateRequest, *, received_s: float, waited_s: float) -> PreparedRequest:
+        """Return the request with its tokens. Raises: InvalidRequest, ContextLengthExceeded, BackendError."""
+        tokens = self._tokens(request.prompt)
+        vocab_size = self._tokenizer.vocab_size
+        if len(tokens) == 0:
+            raise InvalidRequest("the prompt is empty; give it at least one token", param="prompt")
+        if tokens.min() < 0 or tokens.max() >= vocab_size:
+            raise InvalidRequest(f"the prompt holds token ids outside [0, {vocab_size})", param="prompt")
+        if len(tokens) >= self._max_context_tokens:
+            raise ContextLengthExceeded(
+                f"the prompt has {len(tokens)} tokens, and model '{request.model}' has a context of "
+                f"{self._max_context_tokens} tokens, of which the answer needs at least one; shorten the prompt or set "
+                "engine.context_tokens higher",
+                param="messages" if isinstance(request.prompt, ChatPrompt) else "prompt",
+            )
+        return PreparedRequest(request, tokens, received_s, waited_s)
+
+    def _tokens(self, prompt: Prompt) -> TokenArray:
+        if isinstance(prompt, ChatPrompt):
+            text = self._template.render(prompt.messages, prompt.template_kwargs)
+            writes_bos = bool(self._bos_text) and text.startswith(self._bos_text)
+            return self._tokenizer.encode(text, parse_special=True, add_bos=not writes_bos)
+        if isinstance(prompt, TextPrompt):
+            return self._tokenizer.encode(prompt.text, parse_special=True, add_bos=True)
+        return np.array(prompt.tokens, np.int32)

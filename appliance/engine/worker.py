@@ -1,0 +1,164 @@
+"""The worker's process: one loaded model behind a socket. Started by module name; never imported by the daemon.
+
+Two threads. The reader takes frames from the socket and turns requests into tokens, beside the steps; the step thread
+owns the model and the engine. The process ends when the daemon says so or its end of the socket closes.
+"""
+
+import argparse
+import logging
+import os
+import queue
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+
+import psutil
+
+from appliance.backends import registry
+from appliance.core.events import Failed
+from appliance.core.messages import Cancel, FromWorker, Load, LoadFailed, Loading, Ready, Start, Stop
+from appliance.core.plan import LoadPlan
+from appliance.errors import ApplianceError, BackendError, to_info
+from appliance.link.frames import FrameReader, send_frame
+
+from .engine import Engine
+from .prompt import PreparedRequest, PromptReader
+
+STATS_EVERY_S = 1.0
+LOADING_EVERY_S = 0.1
+
+_log = logging.getLogger(__name__)
+
+
+class Worker:
+    """One process's work: load the model of the first message, then answer until told to stop."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._send_lock = threading.Lock()
+        self._inbox: queue.SimpleQueue[PreparedRequest | Cancel | Stop] = queue.SimpleQueue()
+        self._loads: queue.SimpleQueue[LoadPlan] = queue.SimpleQueue()
+        self._reader: PromptReader | None = None
+        self._reported_s = 0.0
+        self._reported_tokens = 0
+
+    def run(self) -> int:
+        """Work until stopped; return the exit code of the process."""
+        threading.Thread(target=self._read, name="reader", daemon=True).start()
+        plan = self._loads.get()
+        try:
+            engine = self._load(plan)
+        except ApplianceError as error:
+            self._send([LoadFailed(error=to_info(error))])
+            return 1
+        try:
+            self._serve(engine)
+        except ApplianceError as error:
+            _log.error("a step failed, so the worker ends: %s", error.message)
+            return 1
+        return 0
+
+    def _load(self, plan: LoadPlan) -> Engine:
+        last_s = 0.0
+
+        def progress(ratio: float) -> None:
+            nonlocal last_s
+            if time.monotonic() - last_s >= LOADING_EVERY_S:
+                last_s = time.monotonic()
+                self._send([Loading(ratio=ratio)])
+
+        started_s = time.monotonic()
+        model = registry.open_backend(plan.backend).load(plan, progress)
+        tokenizer = registry.open_tokenizer(plan.artefact)
+        self._reader = PromptReader(tokenizer, model.traits.max_context_tokens)
+        engine = Engine(model, tokenizer, plan.step_time_target_s, time.monotonic)
+        _log.info("loaded %s in %.1f s", plan.model, time.monotonic() - started_s)
+        self._send([Ready(traits=model.traits, memory_bytes=_memory_bytes())])
+        return engine
+
+    def _serve(self, engine: Engine) -> None:
+        while True:
+            while not engine.has_work or not self._inbox.empty():
+                was_idle = not engine.has_work
+                message = self._inbox.get()
+                if was_idle:
+                    self._reported_s = time.monotonic()  # the rate counts from here, not from the last work
+                if isinstance(message, Stop):
+                    return
+                self._handle(engine, message)
+            events: list[FromWorker] = [*engine.step(), *self._due_stats(engine)]
+            if events:
+                self._send(events)
+
+    def _handle(self, engine: Engine, message: PreparedRequest | Cancel) -> None:
+        if isinstance(message, Cancel):
+            engine.cancel(message.id)
+            if not engine.has_work:
+                self._send([self._stats(engine)])
+            return
+        failures = engine.start(message)
+        if failures:
+            self._send([*failures])
+
+    def _due_stats(self, engine: Engine) -> list[FromWorker]:
+        if engine.has_work and time.monotonic() - self._reported_s < STATS_EVERY_S:
+            return []
+        return [self._stats(engine)]
+
+    def _stats(self, engine: Engine) -> FromWorker:
+        now_s = time.monotonic()
+        num_tokens = engine.num_tokens_drawn - self._reported_tokens
+        elapsed_s = max(now_s - self._reported_s, 1e-3)
+        self._reported_s, self._reported_tokens = now_s, engine.num_tokens_drawn
+        return engine.stats(num_tokens / elapsed_s if engine.has_work else 0.0, _memory_bytes())
+
+    # The reader thread.
+
+    def _read(self) -> None:
+        for messages in FrameReader(self._sock):
+            for message in messages:
+                if isinstance(message, Load):
+                    self._loads.put(message.plan)
+                elif isinstance(message, Start):
+                    self._prepare(message)
+                else:
+                    self._inbox.put(message)
+        os._exit(0)  # the daemon is gone: nobody reads what a step would still compute
+
+    def _prepare(self, message: Start) -> None:
+        assert self._reader is not None, "the daemon starts requests only after Ready"
+        try:
+            prepared = self._reader.prepare(message.request, received_s=time.monotonic(), waited_s=message.waited_s)
+        except ApplianceError as error:
+            self._send([Failed(id=message.request.id, error=to_info(error))])
+            return
+        except Exception:
+            _log.exception("a prompt could not be read")
+            problem = BackendError("the worker could not read this prompt; its log has the cause")
+            self._send([Failed(id=message.request.id, error=to_info(problem))])
+            return
+        self._inbox.put(prepared)
+
+    def _send(self, messages: Sequence[FromWorker]) -> None:
+        with self._send_lock:
+            send_frame(self._sock, messages)
+
+
+def _memory_bytes() -> int:
+    return int(psutil.Process().memory_info().rss)
+
+
+def main() -> None:
+    """Parse the arguments that the daemon gives, and work."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--fd", type=int, required=True, help="the worker's end of the socket pair")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stderr)
+    with socket.socket(fileno=arguments.fd) as sock:
+        sys.exit(Worker(sock).run())
+
+
+if __name__ == "__main__":
+    main()

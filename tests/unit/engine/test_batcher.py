@@ -1,0 +1,60 @@
+"""The policy of a step, as a table of cases."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from appliance.engine.batcher import MIN_CHUNK_TOKENS, StepLimits, Work, chunk_tokens, plan_step
+
+LIMITS = StepLimits(max_sequences=4, max_tokens=512, max_outputs=64, grid_tokens=1)
+DECODE = Work(num_computed=100, num_pending=1)
+
+
+def prompt(num_tokens: int, num_computed: int = 0) -> Work:
+    return Work(num_computed=num_computed, num_pending=num_tokens)
+
+
+def test_a_prompt_alone_fills_the_step() -> None:
+    assert plan_step([prompt(2000)], LIMITS, None) == [512]
+
+
+def test_decodes_go_first_even_when_they_came_last() -> None:
+    assert plan_step([prompt(2000), DECODE, DECODE], LIMITS, 100) == [100, 1, 1]
+
+
+def test_prompts_share_what_the_decodes_leave_in_their_order() -> None:
+    assert plan_step([prompt(300), prompt(300), DECODE], LIMITS, None) == [300, 211, 1]
+
+
+def test_a_prompt_advances_though_the_decodes_use_up_the_budget() -> None:
+    assert plan_step([prompt(2000), DECODE], LIMITS, -50) == [MIN_CHUNK_TOKENS, 1]
+
+
+def test_a_step_takes_no_more_sequences_than_the_model() -> None:
+    assert plan_step([DECODE] * 6, LIMITS, None) == [1, 1, 1, 1, 0, 0]
+
+
+def test_a_step_asks_for_no_more_rows_than_the_model_returns() -> None:
+    limits = StepLimits(max_sequences=8, max_tokens=512, max_outputs=2, grid_tokens=1)
+    assert plan_step([DECODE] * 4, limits, None) == [1, 1, 0, 0]
+
+
+def test_chunks_end_on_the_grid_but_for_the_last_of_a_prompt() -> None:
+    assert chunk_tokens(prompt(1000, num_computed=64), 200, 64) == 192
+    assert chunk_tokens(prompt(150, num_computed=64), 200, 64) == 150
+
+
+def test_a_budget_below_the_grid_still_lets_a_prompt_advance() -> None:
+    limits = StepLimits(max_sequences=4, max_tokens=512, max_outputs=64, grid_tokens=64)
+    assert plan_step([prompt(1000), DECODE], limits, 10) == [64, 1]
+
+
+works = st.lists(st.builds(Work, st.integers(0, 2000), st.integers(1, 3000)), max_size=12)
+
+
+@given(works, st.none() | st.integers(-1000, 1000))
+def test_no_step_breaks_a_limit(candidates: list[Work], budget: int | None) -> None:
+    counts = plan_step(candidates, LIMITS, budget)
+    assert sum(counts) <= LIMITS.max_tokens
+    assert sum(count > 0 for count in counts) <= LIMITS.max_sequences
+    assert all(0 <= count <= work.num_pending for count, work in zip(counts, candidates, strict=True))
+    assert not candidates or any(counts)

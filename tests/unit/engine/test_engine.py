@@ -1,0 +1,289 @@
+"""The engine over the echo backend: whoever else is there, each request gets the answer it gets alone."""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from appliance.backends.echo import EchoBackend, EchoModel
+from appliance.core.events import Accepted, Delta, Failed, Finished, RequestEvent
+from appliance.core.plan import Artefact, LoadPlan
+from appliance.core.request import ChatPrompt, GenerateRequest, Message, RequestId, TextPrompt, TokenPrompt
+from appliance.core.sampling import SamplingParams, StopConditions
+from appliance.engine.engine import Engine
+from appliance.engine.prompt import PromptReader
+
+GREEDY = SamplingParams(temperature=0.0)
+
+
+class Bench:
+    """An engine with its model, and what came out of it."""
+
+    def __init__(self, path: str = "echo:", **limits: int) -> None:
+        plan = make_plan(path, **limits)
+        self.model: EchoModel = EchoBackend().load(plan, lambda ratio: None)
+        tokenizer = EchoBackend().open_tokenizer(plan.artefact)
+        ticks = itertools.count()
+        self.engine = Engine(self.model, tokenizer, 0.1, lambda: next(ticks) * 0.001)
+        self.reader = PromptReader(tokenizer, self.model.traits.max_context_tokens)
+        self.events: list[RequestEvent] = []
+
+    def start(self, *requests: GenerateRequest) -> "Bench":
+        for request in requests:
+            prepared = self.reader.prepare(request, received_s=0.0, waited_s=0.0)
+            self.events += self.engine.start(prepared)
+        return self
+
+    def step(self, count: int = 1) -> None:
+        for _ in range(count):
+            if self.engine.has_work:
+                self.events += self.engine.step()
+                self.engine.check_integrity()
+
+    def run(self) -> "Bench":
+        self.step(10_000)
+        assert not self.engine.has_work
+        return self
+
+    def text(self, request_id: str, choice: int = 0) -> str:
+        return "".join(e.text for e in self.of(Delta) if (e.id, e.choice) == (request_id, choice))
+
+    def of(self, kind: type) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def finished(self, request_id: str, choice: int = 0) -> Finished:
+        (event,) = [e for e in self.of(Finished) if (e.id, e.choice) == (request_id, choice)]
+        return event
+
+
+def make_plan(path: str, **limits: int) -> LoadPlan:
+    values = {
+        "context_tokens": 512,
+        "kv_capacity_tokens": 4096,
+        "max_sequences": 16,
+        "max_step_sequences": 8,
+        "max_step_tokens": 64,
+    } | limits
+    return LoadPlan(
+        model="parrot",
+        backend="echo",
+        artefact=Artefact(format="echo", path=path, digest="sha256:0"),
+        device="cpu",
+        threads_decode=1,
+        threads_prefill=1,
+        kv_type="f16",
+        gpu_layers=0,
+        step_time_target_s=0.1,
+        estimated_bytes=0,
+        reasons=(),
+        **values,
+    )
+
+
+def chat(request_id: str, text: str, **fields: Any) -> GenerateRequest:
+    fields.setdefault("sampling", GREEDY)
+    prompt = ChatPrompt(messages=(Message(role="user", content=text),))
+    return GenerateRequest(id=RequestId(request_id), model="parrot", prompt=prompt, **fields)
+
+
+def text_prompt(request_id: str, text: str, max_tokens: int, **fields: Any) -> GenerateRequest:
+    fields.setdefault("sampling", GREEDY)
+    stop = StopConditions(max_tokens=max_tokens, strings=fields.pop("stop", ()))
+    return GenerateRequest(id=RequestId(request_id), model="parrot", prompt=TextPrompt(text=text), stop=stop, **fields)
+
+
+def test_a_chat_is_answered_until_the_end_of_the_turn() -> None:
+    bench = Bench().start(chat("a", "hello there")).run()
+    assert bench.text("a") == "hello there"
+    assert bench.finished("a").reason == "stop"
+    assert bench.finished("a").usage.completion_tokens == len("hello there") + 1
+
+
+def test_an_answer_ends_at_max_tokens() -> None:
+    bench = Bench().start(text_prompt("a", "abc", 5)).run()
+    assert bench.text("a") == "abcab"
+    assert bench.finished("a").reason == "length"
+
+
+def test_an_answer_ends_where_the_context_does() -> None:
+    bench = Bench(context_tokens=32).start(text_prompt("a", "abcabcabc", 500)).run()
+    assert bench.finished("a").usage.completion_tokens == 32 - 9
+    assert bench.finished("a").reason == "length"
+
+
+def test_a_stop_string_across_tokens_is_not_part_of_the_answer() -> None:
+    bench = Bench().start(text_prompt("a", "one two three ", 50, stop=("o th",))).run()
+    assert bench.text("a") == "one tw"
+    assert bench.finished("a").reason == "stop"
+
+
+def test_ignoring_the_end_goes_on_to_max_tokens() -> None:
+    stop = StopConditions(max_tokens=20, ignore_eos=True)
+    bench = Bench().start(chat("a", "short", stop=stop)).run()
+    assert bench.finished("a").usage.completion_tokens == 20
+
+
+def test_characters_of_several_tokens_arrive_whole() -> None:
+    bench = Bench().start(chat("a", "größer 你好 🙂")).run()
+    assert bench.text("a") == "größer 你好 🙂"
+    assert all("�" not in delta.text for delta in bench.of(Delta))
+
+
+def test_the_second_turn_of_a_conversation_computes_only_what_is_new() -> None:
+    bench = Bench().start(text_prompt("a", "x" * 100 + "yz", 8)).run()
+    first = bench.text("a")
+    bench.start(text_prompt("b", "x" * 100 + "yz" + first + " and more", 8)).run()
+    assert bench.finished("b").usage.cached_tokens == 102 + 8 - 1
+
+
+def test_callers_who_arrive_together_pay_for_a_shared_prompt_once() -> None:
+    system = "s" * 300
+    bench = Bench(kv_capacity_tokens=8192).start(*(text_prompt(f"r{i}", system + chr(65 + i), 4) for i in range(6)))
+    bench.run()
+    cached = [bench.finished(f"r{i}").usage.cached_tokens for i in range(6)]
+    assert cached == [0, 300, 300, 300, 300, 300]
+
+
+def test_n_choices_read_the_prompt_once_and_differ() -> None:
+    request = chat("a", "p" * 200, num_choices=4, sampling=SamplingParams(temperature=5.0, seed=3))
+    bench = Bench().start(request).run()
+    assert [bench.finished("a", i).usage.cached_tokens > 0 for i in range(4)] == [False, True, True, True]
+    assert len({bench.text("a", i) for i in range(4)}) == 4
+    assert len(bench.of(Accepted)) == 1
+
+
+def test_a_request_that_wants_no_cache_neither_takes_nor_leaves_anything() -> None:
+    bench = Bench().start(text_prompt("a", "z" * 100, 4, cache_prompt=False)).run()
+    assert bench.model.free_tokens() == bench.model.traits.kv_capacity_tokens
+    bench.start(text_prompt("b", "z" * 100, 4)).run()
+    bench.start(text_prompt("c", "z" * 100, 4, cache_prompt=False)).run()
+    assert bench.finished("b").usage.cached_tokens == 0
+    assert bench.finished("c").usage.cached_tokens == 0
+
+
+def test_a_cancelled_request_frees_its_place_at_once() -> None:
+    bench = Bench(max_step_sequences=1).start(chat("a", "a" * 50), chat("b", "bb"))
+    bench.step(5)
+    bench.engine.cancel(RequestId("a"))
+    bench.run()
+    assert bench.text("b") == "bb"
+    assert not [e for e in bench.of(Finished) if e.id == "a"]
+
+
+def test_more_choices_than_the_model_runs_are_refused_with_both_numbers() -> None:
+    bench = Bench(max_sequences=4).start(chat("a", "x", num_choices=5))
+    (failed,) = bench.of(Failed)
+    assert "n is 5" in failed.error.message and "at most 4" in failed.error.message
+    assert not bench.engine.has_work
+
+
+def test_a_full_cache_preempts_the_youngest_and_nobody_fails() -> None:
+    requests = [text_prompt(f"r{i}", f"{i}abcdefgh" * 4, 60) for i in range(4)]
+    bench = Bench(context_tokens=128, kv_capacity_tokens=192).start(*requests).run()
+    assert bench.engine.num_preemptions > 0
+    for i in range(4):
+        assert bench.text(f"r{i}") == (f"{i}abcdefgh" * 20)[36:96]
+
+
+def test_a_retained_prefix_goes_before_anyone_is_preempted() -> None:
+    bench = Bench(context_tokens=128, kv_capacity_tokens=160).start(text_prompt("a", "k" * 100, 20)).run()
+    bench.start(text_prompt("b", "m" * 100, 20)).run()
+    assert bench.engine.num_preemptions == 0
+    assert bench.finished("b").reason == "length"
+
+
+def test_logprobs_are_those_of_the_row_before_penalties() -> None:
+    biased = SamplingParams(temperature=0.0, logit_bias={ord("!"): 100.0})
+    bench = Bench().start(text_prompt("a", "abc", 2, sampling=biased, logprobs=2)).run()
+    deltas = bench.of(Delta)
+    assert [delta.logprobs[0].text for delta in deltas] == ["!", "!"]
+    assert all(delta.logprobs[0].logprob < delta.logprobs[0].top[0].logprob for delta in deltas)
+
+
+def test_a_seed_repeats_an_answer() -> None:
+    sampling = SamplingParams(temperature=3.0, seed=11)
+    bench = Bench().start(text_prompt("a", "abc", 30, sampling=sampling)).run()
+    bench.start(text_prompt("b", "abc", 30, sampling=sampling)).run()
+    assert bench.text("a") == bench.text("b")
+
+
+def test_the_first_prompt_token_ids_are_used_as_they_are() -> None:
+    request = GenerateRequest(
+        id=RequestId("a"),
+        model="parrot",
+        prompt=TokenPrompt(tokens=tuple(b"ab")),
+        sampling=GREEDY,
+        stop=StopConditions(max_tokens=3),
+    )
+    assert Bench().start(request).run().text("a") == "aba"
+
+
+requests_strategy = st.lists(
+    st.tuples(
+        st.sampled_from(["shared prefix of some length, then ", "another beginning "]),
+        st.text("abc", min_size=1, max_size=30),
+        st.integers(1, 40),
+        st.sampled_from([0.0, 2.0]),
+        st.integers(0, 12),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=10,
+)
+
+
+def alone(request: GenerateRequest, limits: dict[str, int]) -> Bench:
+    return Bench(**limits).start(request).run()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(requests_strategy, st.sampled_from([192, 256, 4096]), st.sampled_from([2, 8]), st.booleans())
+def test_whoever_else_is_there_each_request_gets_the_answer_it_gets_alone(
+    parts: list[tuple[str, str, int, float, int, bool]], capacity: int, width: int, can_truncate: bool
+) -> None:
+    limits = {"context_tokens": 128, "kv_capacity_tokens": capacity, "max_step_sequences": width}
+    path = "echo:" if can_truncate else "echo:?truncate=0"
+    bench = Bench(path, **limits)
+    cancelled = set()
+    made = []
+    for number, (prefix, text, max_tokens, temperature, wait, is_cancelled) in enumerate(parts):
+        sampling = SamplingParams(temperature=temperature, seed=number)
+        request = text_prompt(f"r{number}", prefix + text, max_tokens, sampling=sampling)
+        made.append(request)
+        bench.start(request)
+        bench.step(wait)
+        if is_cancelled and number % 3 == 0:
+            bench.engine.cancel(request.id)
+            cancelled.add(request.id)
+    bench.run()
+    for request in made:
+        if request.id not in cancelled:
+            twin = alone(request, limits)
+            assert bench.text(request.id) == twin.text(request.id)
+            assert bench.finished(request.id).reason == twin.finished(request.id).reason
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_nothing_stays_in_the_cache_beyond_what_is_retained(count: int) -> None:
+    bench = Bench().start(*(chat(f"r{i}", f"text {i}") for i in range(count))).run()
+    used = bench.model.traits.kv_capacity_tokens - bench.model.free_tokens()
+    assert 0 < used <= bench.engine.stats(0.0, 0).kv_retained_tokens
+
+
+def collect(events: Iterable[RequestEvent], key: Callable[[RequestEvent], str]) -> dict[str, list[RequestEvent]]:
+    grouped: dict[str, list[RequestEvent]] = defaultdict(list)
+    for event in events:
+        grouped[key(event)].append(event)
+    return grouped
+
+
+def test_every_request_is_accepted_then_answered_then_ended() -> None:
+    bench = Bench().start(*(chat(f"r{i}", "some words") for i in range(5))).run()
+    for events in collect(bench.events, lambda event: event.id).values():
+        kinds = [type(event) for event in events]
+        assert kinds[0] is Accepted and kinds[-1] is Finished
+        assert set(kinds[1:-1]) == {Delta}
