@@ -18,7 +18,7 @@ import psutil
 
 from appliance.backends import registry
 from appliance.core.events import Failed
-from appliance.core.messages import Cancel, FromWorker, Load, LoadFailed, Loading, Ready, Start, Stop
+from appliance.core.messages import Cancel, FromWorker, Load, LoadFailed, Loading, Ready, Start, Stop, ToWorker
 from appliance.core.plan import LoadPlan
 from appliance.errors import ApplianceError, BackendError, to_info
 from appliance.link.frames import FrameReader, send_frame
@@ -117,15 +117,21 @@ class Worker:
     # The reader thread.
 
     def _read(self) -> None:
-        for messages in FrameReader(self._sock):
-            for message in messages:
-                if isinstance(message, Load):
-                    self._loads.put(message.plan)
-                elif isinstance(message, Start):
-                    self._prepare(message)
-                else:
-                    self._inbox.put(message)
-        os._exit(0)  # the daemon is gone: nobody reads what a step would still compute
+        try:
+            for messages in FrameReader(self._sock):
+                for message in messages:
+                    self._take(message)
+        except Exception:
+            _log.exception("the daemon's messages cannot be read")
+        os._exit(0)  # without the daemon nobody reads what a step would still compute
+
+    def _take(self, message: ToWorker) -> None:
+        if isinstance(message, Load):
+            self._loads.put(message.plan)
+        elif isinstance(message, Start):
+            self._prepare(message)
+        else:
+            self._inbox.put(message)
 
     def _prepare(self, message: Start) -> None:
         assert self._reader is not None, "the daemon starts requests only after Ready"

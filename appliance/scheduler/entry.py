@@ -1,0 +1,123 @@
+"""One model as the scheduler sees it: its state, its worker's measurements, who waits for it and who runs on it."""
+
+from dataclasses import dataclass, field
+
+from appliance.core.admin import LoadedModelStatus
+from appliance.core.events import ModelState
+from appliance.core.messages import Stats
+from appliance.core.plan import LoadPlan
+from appliance.core.request import RequestId
+from appliance.core.traits import ModelTraits
+from appliance.errors import ApplianceError
+from appliance.link.backoff import Backoff
+
+from .admission import Places, Waiting
+from .records import RequestRecord
+from .residency import Resident, can_expire
+
+_DURATION_WEIGHT = 0.2
+
+
+@dataclass(slots=True)
+class ModelEntry:
+    """A model that somebody asked for. `loaders` are the callers of an explicit load that still want it."""
+
+    plan: LoadPlan
+    num_bytes: int
+    state: ModelState = "stopped"
+    reason: str = ""
+    is_pinned: bool = False
+    loaders: set[int] = field(default_factory=set)
+    waiting: dict[RequestId, Waiting] = field(default_factory=dict)
+    running: dict[RequestId, RequestRecord] = field(default_factory=dict)
+    traits: ModelTraits | None = None
+    stats: Stats | None = None
+    load_ratio: float = 0.0
+    since_s: float = 0.0
+    last_used_s: float = 0.0
+    mean_duration_s: float = 1.0
+    backoff: Backoff = field(default_factory=Backoff)
+    stop_error: ApplianceError | None = None
+    last_error: ApplianceError | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the model's canonical name."""
+        return self.plan.model
+
+    @property
+    def has_worker(self) -> bool:
+        """Return whether a process exists for it."""
+        return self.state in ("loading", "ready", "stopping")
+
+    @property
+    def is_in_use(self) -> bool:
+        """Return whether requests run on it or wait for it."""
+        return bool(self.running or self.waiting)
+
+    @property
+    def num_running_choices(self) -> int:
+        """Return the choices that the worker was given and that have not ended."""
+        return sum(record.num_open_choices for record in self.running.values())
+
+    @property
+    def places(self) -> Places:
+        """Return what the worker takes, by its own word once it is ready."""
+        limits = self.traits or self.plan
+        return Places(max_step_sequences=limits.max_step_sequences, max_sequences=limits.max_sequences)
+
+    def wants_worker(self, now_s: float) -> bool:
+        """Return whether a worker is to be started now, if memory allows."""
+        is_wanted = bool(self.waiting or self.loaders or self.is_pinned)
+        return not self.has_worker and is_wanted and now_s >= self.backoff.retry_at_s
+
+    def is_in_backoff(self, now_s: float) -> bool:
+        """Return whether it failed lately and must not be tried yet."""
+        return self.state == "failed" and now_s < self.backoff.retry_at_s
+
+    def note_duration(self, duration_s: float) -> None:
+        """Take one answered request into the running mean."""
+        self.mean_duration_s += _DURATION_WEIGHT * (duration_s - self.mean_duration_s)
+
+    def as_resident(self) -> Resident:
+        """Return what residency needs to know."""
+        return Resident(
+            name=self.name,
+            state=self.state,
+            num_bytes=self.num_bytes,
+            is_pinned=self.is_pinned,
+            is_busy=self.is_in_use,
+            last_used_s=self.last_used_s,
+        )
+
+    def due_s(self, keep_alive_s: float, load_timeout_s: float, now_s: float) -> list[float]:
+        """Return the moments at which time alone changes something."""
+        due = [w.deadline_at_s for w in self.waiting.values() if w.deadline_at_s is not None]
+        if self.state == "loading":
+            due.append(self.since_s + load_timeout_s)
+        elif self.is_in_backoff(now_s) and (self.waiting or self.is_pinned):
+            due.append(self.backoff.retry_at_s)
+        elif can_expire(self.as_resident()):
+            due.append(self.last_used_s + keep_alive_s)
+        return due
+
+    def status(self, keep_alive_s: float, now_s: float) -> LoadedModelStatus:
+        """Return the row that operators see."""
+        expires = can_expire(self.as_resident()) and keep_alive_s != float("inf")
+        return LoadedModelStatus(
+            name=self.name,
+            state=self.state,
+            reason=self.reason,
+            backend=self.plan.backend,
+            device=self.plan.device,
+            is_pinned=self.is_pinned,
+            memory_bytes=self.num_bytes if self.has_worker else 0,
+            context_tokens=self.traits.max_context_tokens if self.traits else self.plan.context_tokens,
+            num_running=len(self.running),
+            num_waiting=len(self.waiting),
+            tokens_per_s=self.stats.tokens_per_s if self.stats and self.running else 0.0,
+            kv_used_tokens=self.stats.kv_used_tokens if self.stats else 0,
+            kv_capacity_tokens=self.traits.kv_capacity_tokens if self.traits else self.plan.kv_capacity_tokens,
+            expires_in_s=max(0.0, self.last_used_s + keep_alive_s - now_s) if expires else None,
+            load_ratio=self.load_ratio if self.state == "loading" else None,
+        )

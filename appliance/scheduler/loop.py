@@ -1,0 +1,189 @@
+"""The one owner of the scheduler on the event loop: callers and workers speak to it, and it alone to the scheduler."""
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from appliance.core.admin import LoadedModelStatus
+from appliance.core.caller import Caller
+from appliance.core.events import ModelStateChanged, RequestEvent, SystemEvent
+from appliance.core.messages import FromWorker, LoadFailed, Loading, Ready, Stats
+from appliance.core.plan import LoadPlan
+from appliance.core.request import GenerateRequest, RequestId
+from appliance.errors import ApplianceError, BackendError, Draining, from_info, to_info
+from appliance.link.process import WorkerProcess
+from appliance.settings import SchedulerSettings
+
+from .pool import Spawn, WorkerPool
+from .scheduler import Scheduler
+from .stream import RequestStream
+
+
+class SchedulerLoop:
+    """What the service and the API call. All methods belong to the event loop's thread."""
+
+    def __init__(
+        self,
+        planner: Callable[[str], LoadPlan],
+        settings: SchedulerSettings,
+        *,
+        memory: Callable[[], int],
+        memory_total_bytes: int,
+        publish: Callable[[SystemEvent], None],
+        clock: Callable[[], float] = time.monotonic,
+        spawn: Spawn = WorkerProcess.spawn,
+    ) -> None:
+        """Make an owner without models. `memory` returns the bytes available now; `planner` raises ModelNotFound."""
+        self._clock = clock
+        self._pool = WorkerPool(planner, memory, publish, spawn, self._on_messages, self._on_worker_exit)
+        self._scheduler = Scheduler(settings, memory_total_bytes, self._pool)
+        self._loader_ids = itertools.count()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_due_s: float | None = None
+        self._is_idle = asyncio.Event()
+
+    async def start(self, preload: Sequence[str]) -> None:
+        """Pin these models and begin to load them. Raises: ModelNotFound."""
+        for model in preload:
+            self.pin(model, True)
+
+    def submit(self, request: GenerateRequest, caller: Caller) -> RequestStream:
+        """Let a request in and return its stream.
+
+        Raises: QueueFull, DoesNotFit, ModelLoading (back-off), Draining, InvalidRequest, and what the planner raises.
+        """
+        inbox = self._pool.open_inbox(request.id)
+        try:
+            self._scheduler.on_request(request, caller, self._clock())
+        except ApplianceError:
+            self._pool.drop_inbox(request.id)
+            raise
+        self._after()
+        return RequestStream(request.id, inbox, self._cancel, self._scheduler.num_ahead)
+
+    async def load(self, model: str) -> AsyncIterator[float]:
+        """Yield the progress of the model's load, 0 to 1; end when it is ready. Raises: ApplianceError."""
+        loader = next(self._loader_ids)
+        news = self._pool.watch(model)
+        try:
+            self._scheduler.on_load(model, loader, self._clock())
+            self._after()
+            is_ready = self._scheduler.is_loaded(model)
+            while not is_ready:
+                item = await news.get()
+                if isinstance(item, ApplianceError):
+                    raise item
+                if isinstance(item, ModelStateChanged):
+                    is_ready = item.state == "ready"
+                    self._raise_if_failed(item)
+                else:
+                    yield item
+            yield 1.0
+        finally:
+            self._pool.unwatch(model, news)
+            self._scheduler.on_load_abandoned(model, loader)
+
+    async def unload(self, model: str) -> None:
+        """Stop the model's worker and wait until its memory is free. Raises: Conflict, while in use or pinned."""
+        news = self._pool.watch(model)
+        try:
+            self._scheduler.on_unload(model, self._clock())
+            self._after()
+            while self._scheduler.is_stopping(model):
+                await news.get()
+        finally:
+            self._pool.unwatch(model, news)
+
+    def pin(self, model: str, is_pinned: bool) -> None:
+        """Load the model and keep it loaded, or let it leave like any other. Raises: ModelNotFound."""
+        self._scheduler.on_pin(model, is_pinned, self._clock())
+        self._after()
+
+    def status(self) -> tuple[LoadedModelStatus, ...]:
+        """Return a row for each model that has a worker, waits for one, or failed."""
+        return self._scheduler.status(self._clock())
+
+    def last_error(self, model: str) -> str | None:
+        """Return why the model's last load or worker failed, None since it was last loaded."""
+        error = self._scheduler.last_error(model)
+        return error.message if error else None
+
+    async def drain(self, timeout_s: float) -> None:
+        """Refuse what comes, let what runs end within `timeout_s`, then stop every worker."""
+        self._scheduler.on_drain(self._clock())
+        self._pool.tell_all(Draining("the appliance is stopping"))
+        self._after()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._is_idle.wait()
+        await self.close()
+
+    async def close(self) -> None:
+        """End what still runs and wait until every worker process is gone."""
+        self._scheduler.on_close(self._clock())
+        self._pool.tell_all(Draining("the appliance is stopping"))
+        await self._pool.wait_until_empty()
+        self._set_timer(None)
+
+    # From workers
+
+    def _on_messages(self, model: str, messages: list[FromWorker]) -> None:
+        now_s = self._clock()
+        events: list[RequestEvent] = []
+        for message in messages:
+            if isinstance(message, Loading):
+                self._scheduler.on_progress(model, message.ratio)
+                self._pool.tell(model, message.ratio)
+            elif isinstance(message, Ready):
+                self._scheduler.on_loaded(model, message.traits, message.memory_bytes, now_s)
+            elif isinstance(message, LoadFailed):
+                self._scheduler.on_load_failed(model, from_info(message.error), now_s)
+            elif isinstance(message, Stats):
+                self._scheduler.on_stats(model, message)
+            else:
+                events.append(message)
+        if events:
+            self._pool.deliver(events)
+            self._scheduler.on_events(events, now_s)
+        self._after()
+
+    def _on_worker_exit(self, model: str, cause: str) -> None:
+        self._scheduler.on_worker_exit(model, cause, self._clock())
+        self._after()
+
+    # From callers and the clock
+
+    def _cancel(self, request_id: RequestId) -> None:
+        self._scheduler.on_cancel(request_id, self._clock())
+        self._after()
+
+    def _on_timer(self) -> None:
+        self._timer = self._timer_due_s = None
+        self._scheduler.on_tick(self._clock())
+        self._after()
+
+    def _after(self) -> None:
+        """Follow every call into the scheduler: note when it is idle, and when it wants to be woken."""
+        if self._scheduler.num_running == 0:
+            self._is_idle.set()
+        else:
+            self._is_idle.clear()
+        self._set_timer(self._scheduler.next_due_s(self._clock()))
+
+    def _set_timer(self, due_s: float | None) -> None:
+        if due_s == self._timer_due_s:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+        self._timer_due_s = due_s
+        if due_s is not None:
+            delay_s = max(0.0, due_s - self._clock())
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._on_timer)
+
+    def _raise_if_failed(self, change: ModelStateChanged) -> None:
+        if change.state == "failed":
+            error = self._scheduler.last_error(change.model) or BackendError(change.reason)
+            raise from_info(to_info(error))

@@ -1,0 +1,309 @@
+"""The state machine: which request goes where and when. Told what happened; acts through `Effects`.
+
+It never awaits, holds no lock and reads no clock: every call takes `now_s` and leaves the machine settled. All calls
+come from one task.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from appliance.core.admin import LoadedModelStatus
+from appliance.core.caller import Caller
+from appliance.core.events import Accepted, Delta, Failed, Finished, Outcome, RequestEvent
+from appliance.core.messages import Cancel, Start, Stats
+from appliance.core.request import GenerateRequest, RequestId
+from appliance.core.traits import ModelTraits
+from appliance.core.units import format_seconds
+from appliance.errors import ApplianceError, BackendError, Conflict, Draining, ModelLoading, from_info
+from appliance.link.backoff import Backoff
+from appliance.settings import SchedulerSettings
+
+from . import admission
+from .effects import Effects
+from .entry import ModelEntry
+from .fleet import Fleet
+from .records import RequestRecord
+
+
+class Scheduler:
+    """Owns every queue; with its fleet, the state of every model."""
+
+    def __init__(self, settings: SchedulerSettings, memory_total_bytes: int, effects: Effects) -> None:
+        self._settings = settings
+        self._effects = effects
+        self._fleet = Fleet(settings, memory_total_bytes, effects)
+        self._requests: dict[RequestId, RequestRecord] = {}
+        self._is_draining = False
+
+    # What callers ask
+
+    def on_request(self, request: GenerateRequest, caller: Caller, now_s: float) -> None:
+        """Let a request in. Raises: the error with which it is turned away."""
+        self._refuse_while_draining()
+        entry = self._fleet.ask(request.model)
+        record = RequestRecord(request=request, caller=caller, arrived_s=now_s)
+        waiting = record.as_waiting()
+        self._check(entry, waiting, now_s)
+        self._requests[request.id] = record
+        entry.waiting[request.id] = waiting
+        self._effects.publish(record.queued())
+        self._settle(now_s)
+
+    def on_cancel(self, request_id: RequestId, now_s: float) -> None:
+        """Forget a request, waiting or running; one that is over already stays as it is."""
+        record = self._requests.get(request_id)
+        if record is None:
+            return
+        model = record.request.model
+        if request_id in self._fleet[model].running:
+            self._effects.send(model, [Cancel(id=request_id)])
+        self._end(record, "cancelled", now_s)
+        self._settle(now_s)
+
+    def on_load(self, model: str, loader: int, now_s: float) -> None:
+        """Load a model because an operator asks, whatever its back-off. Raises: ModelNotFound, DoesNotFit, Draining."""
+        self._refuse_while_draining()
+        entry = self._fleet.ask(model)
+        if entry.state == "ready":
+            return
+        if error := self._fleet.refusal(entry):
+            raise error
+        entry.loaders.add(loader)
+        entry.backoff = Backoff()
+        self._settle(now_s)
+
+    def on_load_abandoned(self, model: str, loader: int) -> None:
+        """Note that an operator no longer waits for the load; one that has begun goes on."""
+        if entry := self._fleet.get(model):
+            entry.loaders.discard(loader)
+
+    def on_unload(self, model: str, now_s: float) -> None:
+        """Stop a model's worker. Raises: Conflict, while the model is in use, loading for someone, or pinned."""
+        entry = self._fleet.get(model)
+        if entry is None:
+            return
+        if entry.is_in_use or entry.loaders:
+            raise Conflict(f"model '{model}' is in use; unload it when its requests have ended")
+        if entry.is_pinned:
+            raise Conflict(f"model '{model}' is pinned; unpin it first")
+        if entry.state in ("loading", "ready"):
+            self._fleet.stop(entry, "unloaded by an operator", now_s)
+        elif entry.state == "failed":
+            entry.backoff = Backoff()
+            self._fleet.stopped(entry, "unloaded by an operator", now_s)
+
+    def on_pin(self, model: str, is_pinned: bool, now_s: float) -> None:
+        """Load a model and keep it loaded, or let it go like any other. Raises: ModelNotFound."""
+        entry = self._fleet.ask(model) if is_pinned else self._fleet.get(model)
+        if entry is not None:
+            entry.is_pinned = is_pinned
+            self._settle(now_s)
+
+    def on_drain(self, now_s: float) -> None:
+        """Let nothing in any more; what runs may end, what waits is told to go elsewhere."""
+        self._is_draining = True
+        for entry in self._fleet:
+            self._fail_all(entry.waiting, Draining("the appliance is stopping"), now_s)
+
+    def on_close(self, now_s: float) -> None:
+        """End what still runs and stop every worker."""
+        self.on_drain(now_s)
+        for entry in self._fleet:
+            self._fail_all(entry.running, Draining("the appliance stopped before the answer was complete"), now_s)
+            if entry.state in ("loading", "ready"):
+                self._fleet.stop(entry, "the appliance is stopping", now_s)
+
+    # What workers report
+
+    def on_progress(self, model: str, ratio: float) -> None:
+        """Note how far a load is."""
+        self._fleet[model].load_ratio = ratio
+
+    def on_loaded(self, model: str, traits: ModelTraits, memory_bytes: int, now_s: float) -> None:
+        """Take a model into service, unless its load was given up meanwhile."""
+        entry = self._fleet[model]
+        if entry.state != "loading":
+            return
+        self._fleet.loaded(entry, traits, memory_bytes, now_s)
+        for waiting in list(entry.waiting.values()):
+            if error := admission.too_many_choices(waiting.num_choices, entry.places):
+                self._end(self._requests[waiting.id], "error", now_s, error)
+        self._settle(now_s)
+
+    def on_load_failed(self, model: str, error: ApplianceError, now_s: float) -> None:
+        """Give a load up: whoever waited for it is told why."""
+        entry = self._fleet[model]
+        if entry.state == "loading":
+            self._fail_all(entry.waiting, error, now_s)
+            self._fleet.stop(entry, error.message, now_s, error)
+
+    def on_worker_exit(self, model: str, cause: str, now_s: float) -> None:
+        """Take in that a model's process is gone. `cause` continues "its worker …"."""
+        entry = self._fleet[model]
+        if entry.state == "ready":
+            message = f"model '{model}' stopped in the middle of the answer: its worker {cause}; send the request again"
+            error: ApplianceError = BackendError(message)
+            self._fail_all(entry.running, error, now_s)
+            self._fleet.failed(entry, error, f"its worker {cause}", now_s, healthy_s=now_s - entry.since_s)
+        elif entry.state == "loading":
+            error = BackendError(f"model '{model}' could not be loaded: its worker {cause}")
+            self._fail_all(entry.waiting, error, now_s)
+            self._fleet.failed(entry, error, error.message, now_s, healthy_s=0.0)
+        elif entry.stop_error is not None:
+            self._fleet.failed(entry, entry.stop_error, entry.reason, now_s, healthy_s=0.0)
+        else:
+            self._fleet.stopped(entry, entry.reason, now_s)
+        self._settle(now_s)
+
+    def on_stats(self, model: str, stats: Stats) -> None:
+        """Note what a worker measured of itself."""
+        entry = self._fleet[model]
+        entry.stats = stats
+        self._fleet.measure(entry, stats.memory_bytes)
+
+    def on_events(self, events: Sequence[RequestEvent], now_s: float) -> None:
+        """Take in what one step of a worker brought; events of forgotten requests are dropped."""
+        has_free_places = False
+        for event in events:
+            record = self._requests.get(event.id)
+            if record is None:
+                continue
+            if isinstance(event, Delta):
+                if event.num_tokens:
+                    self._effects.publish(record.extend(event, now_s))
+            elif isinstance(event, Accepted):
+                self._effects.publish(record.accept(event, now_s))
+            elif isinstance(event, Finished):
+                has_free_places = True
+                self._finish_choice(record, event, now_s)
+            elif isinstance(event, Failed):
+                has_free_places = True
+                self._end(record, "error", now_s, from_info(event.error))
+        if has_free_places:
+            self._settle(now_s)
+
+    # Time
+
+    def on_tick(self, now_s: float) -> None:
+        """Do what is due: deadlines, loads that take too long, models that nobody used, back-offs that are over."""
+        for entry in self._fleet:
+            for waiting in list(entry.waiting.values()):
+                if error := admission.past_deadline(waiting, entry.state, now_s):
+                    self._end(self._requests[waiting.id], "error", now_s, error)
+            if self._fleet.is_overdue(entry, now_s):
+                limit = format_seconds(self._settings.load_timeout_s)
+                self.on_load_failed(entry.name, BackendError(f"model '{entry.name}' was not loaded in {limit}"), now_s)
+        self._fleet.stop_expired(now_s)
+        self._settle(now_s)
+
+    def next_due_s(self, now_s: float) -> float | None:
+        """Return when `on_tick` has something to do, None when nothing will happen by itself."""
+        return self._fleet.next_due_s(now_s)
+
+    # What can be asked
+
+    @property
+    def num_running(self) -> int:
+        """Return how many requests are with a worker."""
+        return sum(len(entry.running) for entry in self._fleet)
+
+    @property
+    def num_waiting(self) -> int:
+        """Return how many requests wait for a place or for their model."""
+        return sum(len(entry.waiting) for entry in self._fleet)
+
+    def num_ahead(self, request_id: RequestId) -> int | None:
+        """Return how many requests for the same model are served first, None for one that does not wait."""
+        record = self._requests.get(request_id)
+        if record is None:
+            return None
+        return admission.num_ahead(list(self._fleet[record.request.model].waiting.values()), request_id)
+
+    def last_error(self, model: str) -> ApplianceError | None:
+        """Return why the model's last load or worker failed, None since it was last loaded."""
+        entry = self._fleet.get(model)
+        return entry.last_error if entry else None
+
+    def is_loaded(self, model: str) -> bool:
+        """Return whether the model answers now."""
+        entry = self._fleet.get(model)
+        return entry is not None and entry.state == "ready"
+
+    def is_stopping(self, model: str) -> bool:
+        """Return whether the model's worker is about to end."""
+        entry = self._fleet.get(model)
+        return entry is not None and entry.state == "stopping"
+
+    def status(self, now_s: float) -> tuple[LoadedModelStatus, ...]:
+        """Return a row for each model that has a worker, waits for one, or failed."""
+        return self._fleet.status(now_s)
+
+    # Letting in and handing over
+
+    def _refuse_while_draining(self) -> None:
+        if self._is_draining:
+            raise Draining("the appliance is stopping")
+
+    def _check(self, entry: ModelEntry, waiting: admission.Waiting, now_s: float) -> None:
+        """Raise what turns a request away before it waits."""
+        if too_many := admission.too_many_choices(waiting.num_choices, entry.places):
+            raise too_many
+        if entry.is_in_backoff(now_s) and entry.last_error is not None:
+            raise ModelLoading(
+                f"model '{entry.name}' failed lately and is started again later: {entry.last_error.message}",
+                retry_after_s=entry.backoff.retry_at_s - now_s,
+            )
+        if does_not_fit := self._fleet.refusal(entry):
+            raise does_not_fit
+        has_place = entry.state == "ready" and waiting.id in admission.choose(
+            [*entry.waiting.values(), waiting], entry.num_running_choices, entry.places
+        )
+        if not has_place and self.num_waiting >= self._settings.max_waiting:
+            raise admission.queue_full(self.num_waiting, entry.mean_duration_s, entry.places)
+
+    def _settle(self, now_s: float) -> None:
+        """Hand over what has a place, and bring up what is wanted: the model whose request waits longest first."""
+        if self._is_draining:
+            return
+        for entry in sorted(self._fleet, key=_oldest_request_s):
+            if entry.state == "ready" and entry.waiting:
+                self._hand_over(entry, now_s)
+            elif entry.wants_worker(now_s) and (error := self._fleet.bring_up(entry, now_s)):
+                self._fail_all(entry.waiting, error, now_s)
+                self._fleet.given_up(entry, error, now_s)
+
+    def _hand_over(self, entry: ModelEntry, now_s: float) -> None:
+        chosen = admission.choose(list(entry.waiting.values()), entry.num_running_choices, entry.places)
+        for request_id in chosen:
+            del entry.waiting[request_id]
+            entry.running[request_id] = self._requests[request_id]
+        if chosen:
+            records = [entry.running[request_id] for request_id in chosen]
+            starts = [Start(request=r.request, waited_s=now_s - r.arrived_s) for r in records]
+            self._effects.send(entry.name, starts)
+
+    # Ends of requests
+
+    def _finish_choice(self, record: RequestRecord, event: Finished, now_s: float) -> None:
+        record.finish(event)
+        if record.num_open_choices == 0:
+            self._fleet[record.request.model].note_duration(now_s - record.arrived_s)
+            self._end(record, record.outcome, now_s)
+
+    def _fail_all(self, ids: Iterable[RequestId], error: ApplianceError, now_s: float) -> None:
+        for request_id in list(ids):
+            self._end(self._requests[request_id], "error", now_s, error)
+
+    def _end(self, record: RequestRecord, outcome: Outcome, now_s: float, error: ApplianceError | None = None) -> None:
+        request = record.request
+        entry = self._fleet[request.model]
+        del self._requests[request.id]
+        entry.waiting.pop(request.id, None)
+        entry.running.pop(request.id, None)
+        entry.last_used_s = now_s
+        if error is not None:
+            self._effects.fail(request.id, error)
+        self._effects.publish(record.ended(outcome, now_s, error.message if error else None))
+
+
+def _oldest_request_s(entry: ModelEntry) -> float:
+    return min((w.arrived_s for w in entry.waiting.values()), default=float("inf"))

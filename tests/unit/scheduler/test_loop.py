@@ -1,0 +1,355 @@
+"""The owner on the event loop, against workers that speak real frames."""
+
+import asyncio
+import functools
+import gc
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from appliance.core.caller import LOCAL
+from appliance.core.events import (
+    Accepted,
+    Delta,
+    Finished,
+    ModelStateChanged,
+    RequestEnded,
+    RequestEvent,
+    SystemEvent,
+    TokensEmitted,
+)
+from appliance.core.messages import Cancel, Load, LoadFailed, Loading, Start
+from appliance.core.plan import LoadPlan
+from appliance.errors import (
+    ApplianceError,
+    BackendError,
+    Conflict,
+    DoesNotFit,
+    Draining,
+    InvalidRequest,
+    ModelNotFound,
+    QueueFull,
+    to_info,
+)
+from appliance.scheduler.loop import SchedulerLoop
+from appliance.scheduler.pool import Spawn
+from appliance.scheduler.stream import RequestStream
+from appliance.settings import SchedulerSettings
+from tests.unit.scheduler.builders import GIB, accepted, delta, finished, plan, request
+from tests.unit.scheduler.fake_worker import FakeWorker, FakeWorkers
+
+TIMEOUT_S = 10.0
+SIZES = {"a": GIB, "b": GIB, "huge": 100 * GIB}
+
+
+def in_loop(scenario: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """Run a test in an event loop, with a limit on its time."""
+
+    @functools.wraps(scenario)
+    def run() -> None:
+        asyncio.run(asyncio.wait_for(scenario(), TIMEOUT_S))
+
+    return run
+
+
+def plan_of(model: str) -> LoadPlan:
+    if model not in SIZES:
+        raise ModelNotFound(f"model '{model}' is not installed")
+    return plan(model, SIZES[model])
+
+
+class Daemon:
+    """A loop under test, its workers, and what it published."""
+
+    def __init__(self, spawn: Spawn | None = None, **settings: Any) -> None:
+        self.workers = FakeWorkers()
+        self.events: list[SystemEvent] = []
+        self._has_news = asyncio.Event()
+        self.owner = SchedulerLoop(
+            plan_of,
+            SchedulerSettings(**settings),
+            memory=lambda: 10 * GIB,
+            memory_total_bytes=10 * GIB,
+            publish=self._publish,
+            spawn=spawn or self.workers.spawn,
+        )
+
+    def _publish(self, event: SystemEvent) -> None:
+        self.events.append(event)
+        self._has_news.set()
+
+    async def __aenter__(self) -> "Daemon":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.owner.close()
+
+    def submit(self, id_: str, model: str = "a", **fields: Any) -> RequestStream:
+        return self.owner.submit(request(id_, model, **fields), LOCAL)
+
+    async def running(self, id_: str) -> tuple[RequestStream, FakeWorker]:
+        """Return the stream of a request that a fresh worker has begun."""
+        stream = self.submit(id_)
+        worker = await self.workers.next()
+        await worker.become_ready()
+        await worker.next(Start)
+        return stream, worker
+
+    def outcomes(self) -> list[tuple[str, str]]:
+        return [(event.id, event.outcome) for event in self.events if isinstance(event, RequestEnded)]
+
+    async def until(self, state: str) -> None:
+        while not self.states() or self.states()[-1] != state:
+            self._has_news.clear()
+            await self._has_news.wait()
+
+    def states(self) -> list[str]:
+        return [event.state for event in self.events if isinstance(event, ModelStateChanged)]
+
+
+async def read(stream: RequestStream) -> list[RequestEvent]:
+    return [event async for event in stream]
+
+
+@in_loop
+async def test_events_walk_from_the_worker_to_the_caller_and_the_stream_ends() -> None:
+    async with Daemon() as daemon:
+        stream, worker = await daemon.running("1")
+        told: list[Accepted | Delta | Finished] = [accepted("1"), delta("1"), delta("1", text="y"), finished("1")]
+        worker.say(told[0])
+        worker.say(*told[1:])
+        assert await read(stream) == told
+        assert daemon.outcomes() == [("1", "stop")]
+        assert sum(isinstance(event, TokensEmitted) for event in daemon.events) == 2
+        assert await read(stream) == []
+
+
+@in_loop
+async def test_the_events_of_one_frame_wake_their_reader_once() -> None:
+    async with Daemon() as daemon:
+        stream, worker = await daemon.running("1")
+        first = asyncio.ensure_future(anext(stream))
+        worker.say(*(delta("1", text=str(number)) for number in range(5)))
+        assert await first == delta("1", text="0")
+        for number in range(1, 5):
+            with pytest.raises(StopIteration) as reached:
+                stream.__anext__().send(None)  # would suspend if the event were not there already
+            assert reached.value.value == delta("1", text=str(number))
+
+
+@in_loop
+async def test_twenty_callers_of_a_cold_model_share_one_load() -> None:
+    async with Daemon() as daemon:
+        streams = [daemon.submit(str(number)) for number in range(20)]
+        assert [stream.num_waiting_ahead for stream in streams] == list(range(20))
+        worker = await daemon.workers.next()
+        await worker.become_ready()
+        for number in range(20):
+            started = await worker.next(Start)
+            assert started.request.id == str(number)
+            worker.say(finished(str(number)))
+        assert [await read(stream) for stream in streams] == [[finished(str(number))] for number in range(20)]
+        assert daemon.workers.num_started == 1
+
+
+@in_loop
+async def test_a_request_that_runs_has_nobody_ahead() -> None:
+    async with Daemon() as daemon:
+        stream, _ = await daemon.running("1")
+        assert stream.num_waiting_ahead is None
+
+
+@in_loop
+async def test_a_cancel_reaches_the_worker_and_ends_the_stream() -> None:
+    async with Daemon() as daemon:
+        stream, worker = await daemon.running("1")
+        reader = asyncio.ensure_future(read(stream))
+        stream.cancel()
+        await stream.aclose()
+        assert await worker.next(Cancel) == Cancel(id=stream.request_id)
+        worker.say(delta("1"))
+        assert await reader == []
+        assert daemon.outcomes() == [("1", "cancelled")]
+        assert not worker.has_received_more()
+
+
+@in_loop
+async def test_a_stream_that_is_dropped_cancels_its_request() -> None:
+    async with Daemon() as daemon:
+        stream, worker = await daemon.running("1")
+        del stream
+        gc.collect()
+        await worker.next(Cancel)
+        assert daemon.outcomes() == [("1", "cancelled")]
+
+
+@in_loop
+async def test_a_timeout_while_reading_loses_nothing() -> None:
+    async with Daemon() as daemon:
+        stream, worker = await daemon.running("1")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(stream), 0.001)
+        worker.say(delta("1"), finished("1"))
+        assert await read(stream) == [delta("1"), finished("1")]
+
+
+@in_loop
+async def test_a_dead_worker_fails_its_requests_after_what_it_had_said() -> None:
+    async with Daemon() as daemon:
+        stream, worker = await daemon.running("1")
+        worker.say(delta("1"))
+        worker.die("was killed (SIGKILL; out of memory?)")
+        assert isinstance(await anext(stream), Delta)
+        with pytest.raises(BackendError, match="SIGKILL"):
+            await anext(stream)
+        assert await read(stream) == []
+        assert daemon.outcomes() == [("1", "error")]
+        assert daemon.owner.last_error("a") is not None
+        _, fresh = await daemon.running("2")
+        assert fresh is not worker
+        assert daemon.owner.last_error("a") is None
+
+
+@in_loop
+async def test_each_of_many_callers_is_given_an_error_of_its_own() -> None:
+    async with Daemon() as daemon:
+        streams = [daemon.submit("1"), daemon.submit("2")]
+        worker = await daemon.workers.next()
+        await worker.next(Load)
+        worker.say(LoadFailed(error=to_info(BackendError("not a model file"))))
+        errors = await asyncio.gather(*(anext(stream) for stream in streams), return_exceptions=True)
+        assert [str(error) for error in errors] == ["not a model file"] * 2
+        assert errors[0] is not errors[1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "error"),
+    [
+        ({"model": "unknown"}, ModelNotFound),
+        ({"model": "huge"}, DoesNotFit),
+        ({"num_choices": 13}, InvalidRequest),
+        ({}, QueueFull),
+    ],
+    ids=["unknown", "too large", "too many choices", "queue full"],
+)
+def test_a_refusal_is_raised_at_once_and_leaves_nothing(asked: dict[str, Any], error: type[ApplianceError]) -> None:
+    @in_loop
+    async def scenario() -> None:
+        async with Daemon(max_waiting=0) as daemon:
+            with pytest.raises(error):
+                daemon.submit("1", **asked)
+            assert daemon.events == []
+            with pytest.raises(error):
+                daemon.submit("1", **asked)
+
+    scenario()
+
+
+@in_loop
+async def test_an_id_that_is_in_use_is_refused() -> None:
+    async with Daemon() as daemon:
+        stream = daemon.submit("1")
+        with pytest.raises(Conflict):
+            daemon.submit("1")
+        assert stream.num_waiting_ahead == 0
+
+
+@in_loop
+async def test_a_load_tells_its_progress_and_ends_when_the_model_is_ready() -> None:
+    async with Daemon() as daemon:
+
+        async def load() -> list[float]:
+            return [ratio async for ratio in daemon.owner.load("a")]
+
+        loading = asyncio.ensure_future(load())
+        worker = await daemon.workers.next()
+        worker.say(Loading(ratio=0.25), Loading(ratio=0.75))
+        await worker.become_ready()
+        assert await loading == [0.25, 0.75, 1.0]
+        assert await load() == [1.0]
+        assert daemon.workers.num_started == 1
+
+
+@in_loop
+async def test_a_load_that_fails_raises_its_cause() -> None:
+    async with Daemon() as daemon:
+        loading = asyncio.ensure_future(anext(daemon.owner.load("a")))
+        worker = await daemon.workers.next()
+        await worker.next(Load)
+        worker.die("was ended by SIGSEGV")
+        with pytest.raises(BackendError, match="SIGSEGV"):
+            await loading
+        assert daemon.workers.num_started == 1
+
+
+@in_loop
+async def test_a_worker_that_cannot_be_started_is_a_failed_load() -> None:
+    def spawn(*_: object) -> FakeWorker:
+        raise OSError("no more processes")
+
+    async with Daemon(spawn) as daemon:
+        with pytest.raises(BackendError, match="no more processes"):
+            await anext(daemon.submit("1"))
+
+
+@in_loop
+async def test_unloading_waits_until_the_worker_is_gone() -> None:
+    async with Daemon() as daemon:
+        stream, worker = await daemon.running("1")
+        with pytest.raises(Conflict):
+            await daemon.owner.unload("a")
+        worker.say(finished("1"))
+        await read(stream)
+        await daemon.owner.unload("a")
+        assert daemon.states() == ["loading", "ready", "stopping", "stopped"]
+        assert daemon.owner.status() == ()
+
+
+@in_loop
+async def test_a_model_nobody_uses_leaves_by_itself() -> None:
+    async with Daemon(keep_alive_s=0.01) as daemon:
+        stream, worker = await daemon.running("1")
+        worker.say(finished("1"))
+        await read(stream)
+        await daemon.until("stopped")
+
+
+@in_loop
+async def test_nothing_is_scheduled_while_nothing_can_happen() -> None:
+    async with Daemon() as daemon:
+        assert daemon.owner._timer is None
+        await daemon.owner.start(["a"])
+        worker = await daemon.workers.next()
+        await worker.become_ready()
+        assert [ratio async for ratio in daemon.owner.load("a")] == [1.0]
+        assert daemon.owner.status()[0].is_pinned
+        assert daemon.owner._timer is None
+
+
+@in_loop
+async def test_a_drain_lets_what_runs_end_and_then_stops_the_workers() -> None:
+    async with Daemon() as daemon:
+        stream, worker = await daemon.running("1")
+        draining = asyncio.ensure_future(daemon.owner.drain(TIMEOUT_S))
+        await asyncio.wait({draining}, timeout=0)
+        with pytest.raises(Draining):
+            daemon.submit("2")
+        worker.say(finished("1"))
+        assert await read(stream) == [finished("1")]
+        await draining
+        assert daemon.states()[-1] == "stopped"
+
+
+@in_loop
+async def test_a_drain_ends_what_runs_past_its_time() -> None:
+    async with Daemon() as daemon:
+        stream, _ = await daemon.running("1")
+        waiting = asyncio.ensure_future(anext(daemon.owner.load("b")))
+        await daemon.workers.next()
+        await daemon.owner.drain(0.01)
+        with pytest.raises(Draining):
+            await anext(stream)
+        with pytest.raises(Draining):
+            await waiting
+        assert daemon.states().count("stopped") == 2
