@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import psutil
 
-from appliance.backends import registry
+from appliance.backends import loading
 from appliance.core.events import Failed
 from appliance.core.messages import Cancel, FromWorker, Load, LoadFailed, Loading, Ready, Start, Stop, ToWorker
 from appliance.core.plan import LoadPlan
@@ -70,8 +70,8 @@ class Worker:
                 self._send([Loading(ratio=ratio)])
 
         started_s = time.monotonic()
-        model = registry.open_backend(plan.backend).load(plan, progress)
-        tokenizer = registry.open_tokenizer(plan.artefact)
+        model = loading.open_backend(plan.backend).load(plan, progress)
+        tokenizer = loading.open_tokenizer(plan.artefact)
         self._reader = PromptReader(tokenizer, model.traits.max_context_tokens)
         engine = Engine(model, tokenizer, plan.step_time_target_s, time.monotonic)
         _log.info("loaded %s in %.1f s", plan.model, time.monotonic() - started_s)

@@ -1,0 +1,152 @@
+"""The seam: what a backend promises the engine. Knows tokens, sequences and logits; nothing of requests or sampling.
+
+A sequence is a small integer that the engine picks in `[0, max_sequences)`. The backend owns the KV memory and every
+table in it; the engine owns which sequence holds which tokens. All methods of `LoadedModel` run on the thread that
+created it, except `abort`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from appliance.core.plan import Artefact, LoadPlan
+from appliance.core.traits import AdapterId, MediaSpan, ModelTraits
+
+TokenArray = npt.NDArray[np.int32]
+LogitsArray = npt.NDArray[np.float32]
+
+
+class KVCacheFull(Exception):
+    """The step or copy does not fit now. The engine evicts or preempts, and tries again."""
+
+
+class StepAborted(Exception):
+    """`abort` ended the step early; no sequence changed."""
+
+
+class SnapshotRejected(Exception):
+    """A snapshot has another layout or is damaged. The engine computes the tokens instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """New tokens of one sequence in one step: a decode, a chunk of prefill, or a draft to verify.
+
+    `tokens` is `(num_tokens,) int32` with `num_tokens >= 1`; `start` is the position of `tokens[0]` and equals
+    `length_tokens(sequence)`. Logits are returned for the last `num_outputs` tokens: 0 for an inner chunk, 1 for a
+    decode, 1 + k to verify k drafted tokens.
+    """
+
+    sequence: int
+    start: int
+    tokens: TokenArray
+    num_outputs: int
+    media: MediaSpan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The runs of one step: each sequence at most once, decodes first; one set of adapters for all of them."""
+
+    runs: tuple[Run, ...]
+    adapters: tuple[tuple[AdapterId, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutput:
+    """Per run, `(num_outputs, vocab_size) float32`: writable views, valid until the next call on the model."""
+
+    logits: tuple[LogitsArray, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The KV of the first `num_tokens` of a sequence, as owned bytes; `layout` names their format and its version."""
+
+    num_tokens: int
+    layout: str
+    parts: tuple[memoryview, ...]
+
+
+class LoadedModel(Protocol):
+    """A model in memory with its KV cache."""
+
+    traits: ModelTraits
+
+    def step(self, batch: Batch) -> StepOutput:
+        """Append each run's tokens to its sequence and compute the logits asked for.
+
+        All or nothing: when it raises, every sequence has the length it had before.
+        Raises: KVCacheFull, StepAborted, OutOfDeviceMemory, BackendError (the worker then exits).
+        """
+
+    def copy(self, source: int, target: int, num_tokens: int) -> None:
+        """Make the empty `target` begin with the first `num_tokens` of `source`. Raises: KVCacheFull."""
+
+    def truncate(self, sequence: int, num_tokens: int) -> None:
+        """Forget everything past `num_tokens`; 0 frees the handle. Only 0 where `traits.can_truncate` is False."""
+
+    def length_tokens(self, sequence: int) -> int:
+        """Return how many tokens the sequence holds."""
+
+    def free_tokens(self) -> int:
+        """Return how many more tokens fit now; tokens shared between sequences count once."""
+
+    def snapshot(self, sequence: int, num_tokens: int) -> Snapshot:
+        """Return the KV of the first `num_tokens` of the sequence, which stays as it is."""
+
+    def restore(self, sequence: int, snapshot: Snapshot) -> None:
+        """Fill the empty `sequence` from a snapshot. Raises: KVCacheFull, SnapshotRejected."""
+
+    def embed(self, inputs: Sequence[TokenArray]) -> npt.NDArray[np.float32]:
+        """Return `(num_inputs, dimension) float32`, pooled, not normalized. Only where `traits.task == "embed"`."""
+
+    def set_threads(self, decode: int, prefill: int) -> None:
+        """Use so many threads from the next step on."""
+
+    def abort(self) -> None:
+        """Make a running step raise StepAborted soon. The only method that other threads may call; may do nothing."""
+
+    def close(self) -> None:
+        """Free the model. No other method may be called afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class FimIds:
+    """The special tokens of fill-in-the-middle prompts."""
+
+    prefix: int
+    suffix: int
+    middle: int
+
+
+class Tokenizer(Protocol):
+    """Text to tokens and back. Chosen by the artefact, not by the backend that runs it."""
+
+    vocab_size: int
+    eos_ids: frozenset[int]
+    bos_id: int | None
+    fim_ids: FimIds | None
+    chat_template: str | None
+
+    def special_text(self, token: int) -> str:
+        """Return how a special token is written in a template, such as `<|im_end|>`."""
+
+    def encode(self, text: str, *, parse_special: bool, add_bos: bool) -> TokenArray:
+        """Return `(num_tokens,) int32`. `add_bos` adds the token only where the vocabulary asks for one."""
+
+    def token_bytes(self, token: int) -> bytes:
+        """Return the bytes that a token stands for; none for a control token. One token need not be whole UTF-8."""
+
+
+class Backend(Protocol):
+    """A way to run models: the worker's side of it. Opening something imports the native library."""
+
+    def load(self, plan: LoadPlan, progress: Callable[[float], None]) -> LoadedModel:
+        """Load the plan's artefact; `progress` is told ratios in [0, 1]. Raises: BackendError."""
+
+    def open_tokenizer(self, artefact: Artefact) -> Tokenizer:
+        """Open the tokenizer that lies in the artefact, without its weights. Raises: BackendError."""

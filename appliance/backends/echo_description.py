@@ -1,0 +1,71 @@
+"""Echo as the daemon sees it, and what the path of an echo artefact can ask for."""
+
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from appliance.core.hardware import HardwareSnapshot
+from appliance.core.plan import Artefact, BackendDescriptor, MemoryEstimate, StepLimits
+from appliance.errors import BackendError
+from models.manifest import ModelDetails
+
+KV_BYTES_PER_TOKEN = 4
+MIN_VOCAB_SIZE = 262
+"""Bytes and special tokens."""
+
+
+class EchoOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the path of an echo artefact can ask for.
+
+    `context` and `capacity` are in tokens and go before the plan's. `die_*` end the process as the kernel would
+    when memory runs out; `fail_*` raise BackendError. `truncate=0` behaves as a recurrent model does.
+    """
+
+    vocab: int = 512
+    context: int | None = None
+    capacity: int | None = None
+    truncate: bool = True
+    weights_bytes: int = 0
+    load_s: float = 0.0
+    step_s: float = 0.0
+    token_s: float = 0.0
+    fail_load: str | None = None
+    die_on_load: bool = False
+    fail_after_steps: int | None = None
+    die_after_steps: int | None = None
+
+
+def parse_options(path: str) -> EchoOptions:
+    """Return the options in an artefact's path. Raises: BackendError, if there is one that is not known."""
+    try:
+        options = msgspec.convert(dict(parse_qsl(path.partition("?")[2])), EchoOptions, strict=False)
+    except msgspec.ValidationError as error:
+        raise BackendError(f"the echo artefact {path!r} asks for what echo cannot do: {error}") from error
+    if options.vocab < MIN_VOCAB_SIZE:
+        raise BackendError(f"an echo vocabulary needs at least {MIN_VOCAB_SIZE} tokens, not {options.vocab}")
+    return options
+
+
+class EchoDescription:
+    """Echo is ready everywhere."""
+
+    def descriptor(self, snapshot: HardwareSnapshot) -> BackendDescriptor:
+        """Return that echo is ready."""
+        return BackendDescriptor(
+            name="echo",
+            state="ready",
+            message="deterministic and without a model, for tests",
+            mend=None,
+            formats=frozenset({"echo"}),
+            devices=("cpu",),
+            version=self.version(),
+        )
+
+    def version(self) -> str | None:
+        """Return the version of what echo answers."""
+        return "1"
+
+    def estimate(self, artefact: Artefact, details: ModelDetails | None, limits: StepLimits) -> MemoryEstimate:
+        """Return what the options pretend, so that tests can fill a machine."""
+        weights_bytes = parse_options(artefact.path).weights_bytes
+        return MemoryEstimate(weights_bytes=weights_bytes, kv_bytes_per_token=KV_BYTES_PER_TOKEN, scratch_bytes=0)

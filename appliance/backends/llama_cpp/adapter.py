@@ -1,0 +1,163 @@
+"""A GGUF model behind the seam: one libllama context with a unified KV cache that all sequences share."""
+
+import ctypes
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import llama_cpp as native
+import numpy as np
+import numpy.typing as npt
+
+from appliance.backends.base import (
+    Batch,
+    KVCacheFull,
+    LogitsArray,
+    Snapshot,
+    SnapshotRejected,
+    StepAborted,
+    StepOutput,
+    TokenArray,
+)
+from appliance.backends.cells import CellTable
+from appliance.backends.llama_cpp import library
+from appliance.backends.llama_cpp.context import AbortFlag, open_context, read_traits, snapshot_layout
+from appliance.backends.llama_cpp.token_batch import TokenBatch
+from appliance.backends.rules import check_batch, check_copy, check_empty, check_layout, check_snapshot, check_truncate
+from appliance.core.plan import LoadPlan
+from appliance.errors import BackendError, OutOfDeviceMemory
+
+# Results of llama_decode. Source: llama.h, llama_decode.
+_FULL, _ABORTED, _NO_MEMORY = 1, 2, -2
+_TO_THE_END = -1
+
+
+class LlamaCppModel:
+    """A model and its context. Counts cells itself, so that the library is never asked how full it is."""
+
+    def __init__(self, plan: LoadPlan, progress: Callable[[float], None]) -> None:
+        self._context: Any = None
+        self._model = library.load_model(plan.artefact.path, gpu_layers=plan.gpu_layers, progress=progress)
+        try:
+            self.traits = read_traits(self._model, plan)
+            self._abort_flag = AbortFlag()
+            self._context = open_context(self._model, plan, self.traits, self._abort_flag)
+        except BackendError:
+            self.close()
+            raise
+        self._memory = native.llama_get_memory(self._context)
+        self._layout = snapshot_layout(self._model, plan)
+        self._scratch_sequence = self.traits.max_sequences
+        self._batch = TokenBatch(self.traits.max_step_tokens, self.traits.max_context_tokens)
+        self._cells = CellTable(self.traits.kv_capacity_tokens, self.traits.max_sequences)
+
+    def step(self, batch: Batch) -> StepOutput:
+        """Decode the batch in one call, which the library undoes as a whole when it fails."""
+        self._abort_flag.clear()
+        num_tokens, num_outputs = check_batch(batch, self.traits, self._cells)
+        if num_tokens > self._cells.num_free():
+            raise KVCacheFull(f"{num_tokens} tokens do not fit into {self._cells.num_free()} free cells")
+        self._batch.fill(batch.runs, num_tokens)
+        status = native.llama_decode(self._context, self._batch.native)
+        if status != 0:
+            raise _decode_error(status)
+        for run in batch.runs:
+            self._cells.append(run.sequence, len(run.tokens))
+        return StepOutput(self._rows(batch, num_outputs))
+
+    def copy(self, source: int, target: int, num_tokens: int) -> None:
+        """Share cells; nothing is copied."""
+        check_copy(source, target, num_tokens, self.traits, self._cells)
+        native.llama_memory_seq_cp(self._memory, source, target, 0, num_tokens)
+        self._cells.share(source, target, num_tokens)
+
+    def truncate(self, sequence: int, num_tokens: int) -> None:
+        """Drop the cells past `num_tokens`."""
+        check_truncate(sequence, num_tokens, self.traits, self._cells)
+        if num_tokens < self._cells.length(sequence):
+            self._remove(sequence, num_tokens)
+            self._cells.truncate(sequence, num_tokens)
+
+    def length_tokens(self, sequence: int) -> int:
+        """Return how many tokens the sequence holds."""
+        return self._cells.length(sequence)
+
+    def free_tokens(self) -> int:
+        """Return how many cells are free."""
+        return self._cells.num_free()
+
+    def snapshot(self, sequence: int, num_tokens: int) -> Snapshot:
+        """Return the library's own state of the sequence; a part of one is first shared with the scratch sequence."""
+        check_snapshot(sequence, num_tokens, self.traits, self._cells)
+        if num_tokens == self._cells.length(sequence):
+            return self._read_state(sequence, num_tokens)
+        native.llama_memory_seq_cp(self._memory, sequence, self._scratch_sequence, 0, num_tokens)
+        try:
+            return self._read_state(self._scratch_sequence, num_tokens)
+        finally:
+            self._remove(self._scratch_sequence, 0)
+
+    def restore(self, sequence: int, snapshot: Snapshot) -> None:
+        """Write a state into free cells."""
+        check_empty(sequence, self.traits, self._cells)
+        check_layout(snapshot, self._layout, self.traits)
+        if snapshot.num_tokens > self._cells.num_free():
+            raise KVCacheFull(f"{snapshot.num_tokens} tokens do not fit into {self._cells.num_free()} free cells")
+        content = np.frombuffer(snapshot.parts[0], np.uint8)
+        pointer = content.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
+        num_read = native.llama_state_seq_set_data(self._context, pointer, content.nbytes, sequence)
+        last_position = native.llama_memory_seq_pos_max(self._memory, sequence)
+        if num_read != content.nbytes or last_position != snapshot.num_tokens - 1:
+            self._remove(sequence, 0)
+            raise SnapshotRejected(library.failure("llama.cpp does not accept the snapshot"))
+        self._cells.append(sequence, snapshot.num_tokens)
+
+    def embed(self, inputs: Sequence[TokenArray]) -> npt.NDArray[np.float32]:
+        """Refuse: embedding models are not loaded yet."""
+        raise BackendError("this model generates text; it computes no embeddings")
+
+    def set_threads(self, decode: int, prefill: int) -> None:
+        """Set the threads. The library uses those of prefill for every step of more than one token."""
+        native.llama_set_n_threads(self._context, decode, prefill)
+
+    def abort(self) -> None:
+        """End the running step at its next graph node."""
+        self._abort_flag.set()
+
+    def close(self) -> None:
+        """Free the context, then the model."""
+        if self._context:
+            native.llama_free(self._context)
+        if self._model:
+            native.llama_model_free(self._model)
+        self._context = self._model = None
+
+    def _rows(self, batch: Batch, num_outputs: int) -> tuple[LogitsArray, ...]:
+        vocab_size = self.traits.vocab_size
+        if num_outputs == 0:
+            return tuple(np.empty((0, vocab_size), np.float32) for _ in batch.runs)
+        rows = np.ctypeslib.as_array(native.llama_get_logits(self._context), (num_outputs, vocab_size))
+        logits, end = [], 0
+        for run in batch.runs:
+            begin, end = end, end + run.num_outputs
+            logits.append(rows[begin:end])
+        return tuple(logits)
+
+    def _read_state(self, sequence: int, num_tokens: int) -> Snapshot:
+        content = np.empty(native.llama_state_seq_get_size(self._context, sequence), np.uint8)
+        pointer = content.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
+        if native.llama_state_seq_get_data(self._context, pointer, content.nbytes, sequence) != content.nbytes:
+            raise BackendError(library.failure("llama.cpp cannot write a snapshot"))
+        return Snapshot(num_tokens, self._layout, (content.data,))
+
+    def _remove(self, sequence: int, num_tokens: int) -> None:
+        if not native.llama_memory_seq_rm(self._memory, sequence, num_tokens, _TO_THE_END):
+            raise BackendError(f"llama.cpp cannot truncate sequence {sequence} to {num_tokens} tokens")
+
+
+def _decode_error(status: int) -> Exception:
+    if status == _FULL:
+        return KVCacheFull("llama.cpp found no cells for the step")
+    if status == _ABORTED:
+        return StepAborted()
+    kind = OutOfDeviceMemory if status == _NO_MEMORY else BackendError
+    return kind(library.failure(f"llama.cpp failed to compute a step (status {status})"))

@@ -1,0 +1,108 @@
+"""From a plan to a libllama context: its parameters, what it can do (traits), and the flag that aborts a step."""
+
+import ctypes
+from importlib.metadata import version
+from typing import Any
+
+import llama_cpp as native
+
+from appliance.backends.llama_cpp import library
+from appliance.backends.llama_cpp.limits import (
+    CELL_MULTIPLE_TOKENS,
+    DISTRIBUTION,
+    MAX_STEP_OUTPUTS,
+    cell_bytes,
+    num_output_rows,
+)
+from appliance.core.plan import LoadPlan
+from appliance.core.traits import ModelTraits
+from appliance.errors import BackendError, OutOfDeviceMemory
+
+_KV_TYPES = {"f32": native.GGML_TYPE_F32, "f16": native.GGML_TYPE_F16, "q8_0": native.GGML_TYPE_Q8_0}
+_FLASH_ATTENTION_AUTO = -1
+_NO_POOLING = 0
+
+
+class AbortFlag:
+    """A flag that libllama reads between graph nodes, without Python.
+
+    A Python callback would need the interpreter lock some hundred times a step. libc's `strlen` of a one-byte buffer
+    is 0 for "\\0" and 1 for "\\1": as a C function from pointer to truth it is all that is needed.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = ctypes.create_string_buffer(2)
+        self.pointer = ctypes.cast(self._buffer, ctypes.c_void_p)
+        self.callback = ctypes.cast(ctypes.CDLL(None).strlen, native.ggml_abort_callback)
+
+    def set(self) -> None:
+        """Ask for the end of the step. Any thread."""
+        self._buffer[0] = b"\1"
+
+    def clear(self) -> None:
+        """Take the wish back."""
+        self._buffer[0] = b"\0"
+
+
+def read_traits(model: Any, plan: LoadPlan) -> ModelTraits:
+    """Return what a loaded model can do under the plan. Raises: BackendError, if it is of a kind not served."""
+    if native.llama_model_has_encoder(model):
+        raise BackendError(f"{plan.artefact.path} is a model with an encoder (embeddings, translation), not served yet")
+    # Such a model keeps one state for each sequence and none of its past: it costs memory and cannot be cut.
+    has_state = native.llama_model_is_recurrent(model) or native.llama_model_is_hybrid(model)
+    num_sequences = plan.max_step_sequences if has_state else plan.max_sequences
+    return ModelTraits(
+        task="generate",
+        vocab_size=native.llama_vocab_n_tokens(native.llama_model_get_vocab(model)),
+        max_context_tokens=min(plan.context_tokens, plan.kv_capacity_tokens),
+        kv_capacity_tokens=plan.kv_capacity_tokens,
+        max_sequences=min(num_sequences, native.llama_max_parallel_sequences() - 1),
+        max_step_sequences=plan.max_step_sequences,
+        max_step_tokens=plan.max_step_tokens,
+        max_step_outputs=min(MAX_STEP_OUTPUTS, plan.max_step_tokens),
+        chunk_multiple_tokens=1,
+        copy_cost="shared",
+        retain="slows_steps",
+        can_truncate=not has_state,
+        is_batch_invariant=False,
+        kv_bytes_per_token=_kv_bytes_per_token(model, plan.kv_type),
+        max_adapters_per_step=0,
+    )
+
+
+def open_context(model: Any, plan: LoadPlan, traits: ModelTraits, abort_flag: AbortFlag) -> Any:
+    """Return a context for the plan's sequences and one more, the scratch. Raises: BackendError, OutOfDeviceMemory."""
+    params = native.llama_context_default_params()
+    params.n_ctx = -(-traits.kv_capacity_tokens // CELL_MULTIPLE_TOKENS) * CELL_MULTIPLE_TOKENS
+    params.n_batch = params.n_ubatch = traits.max_step_tokens
+    params.n_seq_max = traits.max_sequences + 1
+    params.n_outputs_max = params.n_outputs_max_per_seq = num_output_rows(params.n_seq_max)
+    params.n_threads, params.n_threads_batch = plan.threads_decode, plan.threads_prefill
+    params.type_k = params.type_v = _KV_TYPES[plan.kv_type]
+    params.flash_attn_type = _FLASH_ATTENTION_AUTO
+    params.offload_kqv = plan.gpu_layers != 0
+    params.kv_unified = True
+    params.swa_full = True
+    params.no_perf = True
+    if traits.can_truncate:  # a model with states computes a step in parts, which an abort would leave half done
+        params.abort_callback, params.abort_callback_data = abort_flag.callback, abort_flag.pointer
+    context = native.llama_init_from_model(model, params)
+    if not context:
+        message = library.failure(f"llama.cpp cannot make a KV cache of {traits.kv_capacity_tokens} tokens")
+        raise (OutOfDeviceMemory if "alloc" in message else BackendError)(message)
+    if native.llama_pooling_type(context) > _NO_POOLING:
+        native.llama_free(context)
+        raise BackendError(f"{plan.artefact.path} is an embedding model; embeddings are not served yet")
+    return context
+
+
+def snapshot_layout(model: Any, plan: LoadPlan) -> str:
+    """Return the name of the bytes that snapshots of this model are made of."""
+    shape = f"{library.read_text(native.llama_model_desc, model)}, {native.llama_model_n_params(model)} parameters"
+    return f"llama_cpp {version(DISTRIBUTION)}, {shape}, {plan.kv_type}"
+
+
+def _kv_bytes_per_token(model: Any, kv_type: str) -> int:
+    head_width: int = native.llama_model_n_embd(model) // native.llama_model_n_head(model)
+    num_heads: int = native.llama_model_n_head_kv(model) * native.llama_model_n_layer(model)
+    return num_heads * 2 * cell_bytes(head_width, kv_type)

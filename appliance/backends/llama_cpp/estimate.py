@@ -1,0 +1,30 @@
+"""How much memory a GGUF model will need, from its shape: pure arithmetic, checked against measured workers.
+
+Measured in the shape of Qwen2.5-0.5B, Q4_0, 64 sequences, 512 tokens a step: 553 MiB resident with a KV cache of 4,096
+tokens. The formula says 551 MiB.
+"""
+
+from appliance.backends.llama_cpp.limits import cell_bytes, num_output_rows
+from appliance.core.plan import MemoryEstimate, StepLimits
+from models.manifest import ModelDetails
+
+KV_TYPE = "f16"
+_PROCESS_BYTES = 64 * 2**20
+_FLOAT_BYTES, _MASK_BYTES = 4, 2
+
+
+def estimate(details: ModelDetails | None, limits: StepLimits) -> MemoryEstimate:
+    """Return the need of a model on the processor. What its file does not tell counts as nothing."""
+    known = details or ModelDetails()
+    head_width = (known.key_length or 0) + (known.value_length or 0)
+    num_rows = num_output_rows(limits.max_sequences + 1)
+    # The rows lie in memory twice, as the graph's last tensor and where the caller reads them.
+    rows_bytes = 2 * num_rows * (known.vocab_size or 0) * _FLOAT_BYTES
+    widths = 2 * (known.feed_forward_length or 0) + 4 * (known.embedding_length or 0)
+    return MemoryEstimate(
+        weights_bytes=known.weights_bytes or 0,
+        # Beside its keys and values, a cell has a place in the attention mask of every token of a step.
+        kv_bytes_per_token=(known.total_kv_heads or 0) * cell_bytes(head_width, KV_TYPE)
+        + _MASK_BYTES * limits.max_step_tokens,
+        scratch_bytes=_PROCESS_BYTES + rows_bytes + limits.max_step_tokens * widths * _FLOAT_BYTES,
+    )

@@ -1,0 +1,88 @@
+"""The one door to libllama: imports it, routes its log into ours, opens and frees models. Knows no sequence."""
+
+import ctypes
+import logging
+import os
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import llama_cpp as native
+
+from appliance.errors import BackendError
+
+_log = logging.getLogger(__name__)
+
+# libllama's warnings speak to its developers (a context below the trained one, a token type it corrects).
+_LOG_LEVELS = {3: logging.INFO, 4: logging.ERROR}
+_IS_CONTINUED, _IS_ERROR = 5, 4
+
+_last_errors: deque[str] = deque(maxlen=4)
+_level_of_last_line = 0
+
+
+@native.llama_log_callback  # type: ignore[untyped-decorator]
+def _on_log(level: int, text: bytes, _user_data: object) -> None:
+    """Hand a line of the library's log on. An error is kept: it says why the call that follows from it failed."""
+    global _level_of_last_line
+    level = _level_of_last_line if level == _IS_CONTINUED else level
+    _level_of_last_line = level
+    line = text.decode(errors="replace").strip()
+    if not line.strip("."):
+        return
+    if level == _IS_ERROR:
+        _last_errors.append(line)
+    _log.log(_LOG_LEVELS.get(level, logging.DEBUG), "%s", line)
+
+
+# A failed assertion in the library shall end the worker at once, not start a debugger on it first.
+os.putenv("GGML_NO_BACKTRACE", "1")
+native.llama_log_set(_on_log, None)
+native.llama_backend_init()
+
+
+def failure(what_failed: str, what_to_do: str = "") -> str:
+    """Return a sentence with the library's own last errors in it, and forget them."""
+    why = "; ".join(_last_errors) or "the library gives no reason"
+    _last_errors.clear()
+    return f"{what_failed}: {why}{what_to_do}"
+
+
+def load_model(path: str, *, gpu_layers: int, progress: Callable[[float], None]) -> Any:
+    """Return a model with its weights. Raises: BackendError, with the library's reason."""
+    params = native.llama_model_default_params()
+    params.n_gpu_layers = gpu_layers
+    params.load_mode = native.LLAMA_LOAD_MODE_NONE
+    callback = _progress_callback(progress)
+    params.progress_callback = callback
+    return _load(path, params)
+
+
+def load_vocabulary(path: str) -> Any:
+    """Return a model without weights, for its vocabulary. Raises: BackendError, with the library's reason."""
+    params = native.llama_model_default_params()
+    params.vocab_only = True
+    return _load(path, params)
+
+
+def read_text(call: Callable[..., int], subject: Any) -> str:
+    """Return what a function of the form `(subject, buffer, size) -> length` writes."""
+    buffer = ctypes.create_string_buffer(256)
+    call(subject, buffer, len(buffer))
+    return buffer.value.decode(errors="replace")
+
+
+def _load(path: str, params: Any) -> Any:
+    _last_errors.clear()
+    model = native.llama_model_load_from_file(path.encode(), params)
+    if not model:
+        raise BackendError(failure(f"llama.cpp cannot load {path}", "; check that the file is a whole GGUF model"))
+    return model
+
+
+def _progress_callback(progress: Callable[[float], None]) -> Any:
+    def on_progress(ratio: float, _user_data: object) -> bool:
+        progress(ratio)
+        return True
+
+    return native.llama_progress_callback(on_progress)

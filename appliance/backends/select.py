@@ -1,0 +1,115 @@
+"""The pure choice of how a model runs on this machine: backend, context, KV capacity, threads, and the reasons."""
+
+from collections.abc import Sequence
+
+from appliance.backends.registry import estimate
+from appliance.core.hardware import HardwareSnapshot
+from appliance.core.plan import Artefact, BackendDescriptor, LoadPlan, MemoryEstimate, StepLimits
+from appliance.core.units import format_bytes
+from appliance.errors import BackendError, DoesNotFit
+from appliance.settings import EngineSettings
+from models.manifest import ModelDetails
+
+DEFAULT_CONTEXT_TOKENS = 32_768
+DEFAULT_KV_CAPACITY_TOKENS = 32_768
+MIN_CONTEXT_TOKENS = 512
+_MAX_STEP_TOKENS = 512
+_MAX_SEQUENCES = 64
+_MULTIPLE_TOKENS = 256
+
+
+def select(
+    model: str,
+    artefact: Artefact,
+    details: ModelDetails | None,
+    snapshot: HardwareSnapshot,
+    descriptors: Sequence[BackendDescriptor],
+    settings: EngineSettings,
+    *,
+    memory_available_bytes: int,
+    memory_reserve_ratio: float,
+) -> LoadPlan:
+    """Return the plan for a model. Raises: BackendError (nothing here runs it), DoesNotFit, both with what mends it."""
+    backend = _choose_backend(model, artefact, descriptors)
+    limits = StepLimits(
+        max_sequences=max(_MAX_SEQUENCES, 2 * settings.max_step_sequences),
+        max_step_sequences=settings.max_step_sequences,
+        max_step_tokens=max(_MAX_STEP_TOKENS, settings.max_step_sequences),
+    )
+    need = estimate(backend.name, artefact, details, limits)
+    budget_bytes = memory_available_bytes - int(memory_reserve_ratio * snapshot.memory_total_bytes)
+    tokens_that_fit = _tokens_that_fit(model, need, budget_bytes)
+    context_tokens, context_reason = _choose_context(details, settings, tokens_that_fit)
+    capacity_tokens = _choose_capacity(context_tokens, settings, tokens_that_fit)
+    threads = settings.threads or snapshot.usable_cores
+    kv_bytes = capacity_tokens * need.kv_bytes_per_token
+    return LoadPlan(
+        model=model,
+        backend=backend.name,
+        artefact=artefact,
+        device="cpu",
+        context_tokens=context_tokens,
+        kv_capacity_tokens=capacity_tokens,
+        max_sequences=limits.max_sequences,
+        max_step_sequences=limits.max_step_sequences,
+        max_step_tokens=limits.max_step_tokens,
+        threads_decode=threads,
+        threads_prefill=threads,
+        kv_type="f16",
+        gpu_layers=0,
+        step_time_target_s=settings.step_time_target_s,
+        estimated_bytes=need.weights_bytes + need.scratch_bytes + kv_bytes,
+        reasons=(
+            f"{backend.name} runs {artefact.format} files here: {backend.message}",
+            context_reason,
+            f"a KV cache of {capacity_tokens} tokens takes {format_bytes(kv_bytes)} beside "
+            f"{format_bytes(need.weights_bytes)} of weights, of {format_bytes(budget_bytes)} that may be used",
+            f"{threads} threads: " + ("set" if settings.threads else "one for each physical core that may be used"),
+        ),
+    )
+
+
+def _choose_backend(model: str, artefact: Artefact, descriptors: Sequence[BackendDescriptor]) -> BackendDescriptor:
+    able = [descriptor for descriptor in descriptors if artefact.format in descriptor.formats]
+    if not able:
+        raise BackendError(f"model '{model}' is a {artefact.format} file, which no backend runs")
+    ready = [descriptor for descriptor in able if descriptor.state == "ready"]
+    if not ready:
+        first = able[0]
+        mend = f"; mend it with: {first.mend}" if first.mend else ""
+        raise BackendError(f"model '{model}' needs the backend {first.name}: {first.message}{mend}")
+    return ready[0]
+
+
+def _tokens_that_fit(model: str, need: MemoryEstimate, budget_bytes: int) -> int:
+    fixed_bytes = need.weights_bytes + need.scratch_bytes
+    least_bytes = fixed_bytes + MIN_CONTEXT_TOKENS * need.kv_bytes_per_token
+    if least_bytes > budget_bytes:
+        raise DoesNotFit(
+            f"model '{model}' needs {format_bytes(least_bytes)} with a context of {MIN_CONTEXT_TOKENS} tokens, "
+            f"{format_bytes(max(0, budget_bytes))} may be used; try a smaller quantization or unload another model"
+        )
+    return (budget_bytes - fixed_bytes) // max(1, need.kv_bytes_per_token)
+
+
+def _choose_context(details: ModelDetails | None, settings: EngineSettings, tokens_that_fit: int) -> tuple[int, str]:
+    limits = [
+        (settings.context_tokens or DEFAULT_CONTEXT_TOKENS, "set" if settings.context_tokens else "the default limit"),
+        (_round_down(tokens_that_fit), "what the memory holds"),
+    ]
+    if details is not None and details.context_length_tokens is not None:
+        limits.insert(0, (details.context_length_tokens, "the model's own"))
+    tokens, why = min(limits, key=lambda limit: limit[0])
+    return tokens, f"a context of {tokens} tokens: {why}"
+
+
+def _choose_capacity(context_tokens: int, settings: EngineSettings, tokens_that_fit: int) -> int:
+    """Return room for several sequences, but by default for no more than half of the memory that is left."""
+    if settings.kv_capacity_tokens is not None:
+        return max(context_tokens, min(settings.kv_capacity_tokens, _round_down(tokens_that_fit)))
+    wanted = min(DEFAULT_KV_CAPACITY_TOKENS, context_tokens * settings.max_step_sequences)
+    return max(context_tokens, min(wanted, _round_down(tokens_that_fit // 2)))
+
+
+def _round_down(num_tokens: int) -> int:
+    return num_tokens // _MULTIPLE_TOKENS * _MULTIPLE_TOKENS

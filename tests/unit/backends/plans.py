@@ -1,0 +1,27 @@
+"""Small plans for tests: a few sequences over a KV cache that is soon full."""
+
+from typing import Literal
+
+from appliance.core.plan import Artefact, LoadPlan
+
+
+def plan_of(backend: str, format_: Literal["gguf", "echo"], path: str, *, kv_capacity_tokens: int = 256) -> LoadPlan:
+    """Return a plan for the artefact at `path`."""
+    return LoadPlan(
+        model="test",
+        backend=backend,
+        artefact=Artefact(format=format_, path=path, digest=""),
+        device="cpu",
+        context_tokens=100,
+        kv_capacity_tokens=kv_capacity_tokens,
+        max_sequences=12,
+        max_step_sequences=6,
+        max_step_tokens=64,
+        threads_decode=1,
+        threads_prefill=1,
+        kv_type="f16",
+        gpu_layers=0,
+        step_time_target_s=0.1,
+        estimated_bytes=0,
+        reasons=(),
+    )

@@ -1,0 +1,119 @@
+import pytest
+from msgspec.structs import replace
+
+from appliance.backends.registry import descriptors
+from appliance.backends.select import select
+from appliance.core.hardware import HardwareSnapshot
+from appliance.core.plan import Artefact, LoadPlan
+from appliance.errors import BackendError, DoesNotFit
+from appliance.settings import EngineSettings
+from models.manifest import ModelDetails
+
+GIB = 2**30
+GGUF = Artefact(format="gguf", path="model.gguf", digest="")
+MACHINE = HardwareSnapshot(
+    architecture="x86_64",
+    cpu_model=None,
+    cpu_features=frozenset(),
+    logical_cores=8,
+    physical_cores=4,
+    usable_cores=3,
+    memory_total_bytes=10 * GIB,
+    notes=(),
+)
+# The shape of a model with seven billion parameters: 128 KiB of KV cache a token.
+SEVEN_B = ModelDetails(
+    weights_bytes=4 * GIB,
+    context_length_tokens=131_072,
+    embedding_length=4096,
+    total_kv_heads=256,
+    key_length=128,
+    value_length=128,
+    feed_forward_length=14_336,
+    vocab_size=128_256,
+)
+HALF_B = replace(SEVEN_B, weights_bytes=GIB // 3, total_kv_heads=48, key_length=64, value_length=64)
+
+
+def choose(
+    details: ModelDetails | None,
+    available_gib: float,
+    settings: EngineSettings | None = None,
+    artefact: Artefact = GGUF,
+) -> LoadPlan:
+    return select(
+        "qwen3",
+        artefact,
+        details,
+        MACHINE,
+        descriptors(MACHINE),
+        settings or EngineSettings(),
+        memory_available_bytes=int(available_gib * GIB),
+        memory_reserve_ratio=0.2,
+    )
+
+
+@pytest.mark.parametrize(
+    ("details", "available_gib", "settings", "context", "capacity", "why"),
+    [
+        (HALF_B, 10, EngineSettings(), 32_768, 32_768, "the default limit"),
+        (replace(HALF_B, context_length_tokens=2048), 10, EngineSettings(), 2048, 32_768, "the model's own"),
+        (replace(HALF_B, context_length_tokens=100), 10, EngineSettings(), 100, 3200, "the model's own"),
+        (HALF_B, 10, EngineSettings(context_tokens=4096), 4096, 32_768, "set"),
+        (HALF_B, 10, EngineSettings(context_tokens=200_000), 131_072, 131_072, "the model's own"),
+        (HALF_B, 10, EngineSettings(context_tokens=4096, kv_capacity_tokens=8192), 4096, 8192, "set"),
+        (HALF_B, 10, EngineSettings(context_tokens=4096, kv_capacity_tokens=512), 4096, 4096, "set"),
+        (SEVEN_B, 7.5, EngineSettings(), 10_240, 10_240, "what the memory holds"),
+        (SEVEN_B, 7.5, EngineSettings(context_tokens=1024), 1024, 5120, "set"),
+    ],
+)
+def test_the_context_is_the_smallest_of_what_the_model_the_settings_and_the_memory_allow(
+    details: ModelDetails, available_gib: float, settings: EngineSettings, context: int, capacity: int, why: str
+) -> None:
+    plan = choose(details, available_gib, settings)
+    assert (plan.context_tokens, plan.kv_capacity_tokens) == (context, capacity)
+    assert any(reason.endswith(f"{context} tokens: {why}") for reason in plan.reasons)
+    assert plan.estimated_bytes <= (available_gib - 2) * GIB
+
+
+def test_threads_are_the_usable_cores_unless_they_are_set() -> None:
+    assert choose(HALF_B, 10).threads_decode == 3
+    assert choose(HALF_B, 10, EngineSettings(threads=7)).threads_prefill == 7
+
+
+def test_a_model_that_does_not_fit_is_refused_with_both_numbers_and_what_to_do() -> None:
+    with pytest.raises(DoesNotFit, match=r"'qwen3' needs 4\.\d GiB .* 512 tokens, 4\.0 GiB may be used; try a smaller"):
+        choose(SEVEN_B, 6)
+
+
+def test_memory_below_the_reserve_counts_as_none() -> None:
+    with pytest.raises(DoesNotFit, match="0 B may be used"):
+        choose(HALF_B, 1)
+
+
+def test_an_unavailable_backend_is_named_with_the_command_that_mends_it() -> None:
+    missing = [
+        replace(d, state="unavailable", message="not installed", mend="pip install it") for d in descriptors(MACHINE)
+    ]
+    with pytest.raises(BackendError, match="llama_cpp: not installed; mend it with: pip install it"):
+        select(
+            "qwen3",
+            GGUF,
+            HALF_B,
+            MACHINE,
+            missing,
+            EngineSettings(),
+            memory_available_bytes=GIB,
+            memory_reserve_ratio=0,
+        )
+
+
+def test_a_format_that_no_backend_runs_is_refused() -> None:
+    with pytest.raises(BackendError, match="no backend runs"):
+        select("x", GGUF, None, MACHINE, [], EngineSettings(), memory_available_bytes=GIB, memory_reserve_ratio=0)
+
+
+def test_an_echo_model_needs_no_details() -> None:
+    plan = choose(None, 10, artefact=Artefact(format="echo", path="echo:?weights_bytes=1000", digest=""))
+    assert plan.backend == "echo"
+    assert plan.estimated_bytes == 1000 + 4 * plan.kv_capacity_tokens

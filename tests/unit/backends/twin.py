@@ -1,0 +1,136 @@
+"""The naive twin of a loaded model: tokens in lists, cells as objects; and random programs run on both."""
+
+import random
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from appliance.backends.base import Batch, KVCacheFull, LoadedModel, LogitsArray, Run, Snapshot, TokenArray
+
+_TOKENS = np.random.default_rng(0)
+
+
+class Cell:
+    """One token in the cache. Copies hold the same object, so distinct objects are what the cache must hold."""
+
+    def __init__(self, token: int) -> None:
+        self.token = token
+
+
+def random_tokens(num_tokens: int, generator: np.random.Generator = _TOKENS) -> TokenArray:
+    """Return tokens that every vocabulary has and none treats specially."""
+    return generator.integers(33, 200, num_tokens).astype(np.int32)
+
+
+def run_of(model: LoadedModel, sequence: int, num_tokens: int, num_outputs: int) -> Run:
+    """Return a run of random tokens at the end of the sequence."""
+    return Run(sequence, model.length_tokens(sequence), random_tokens(num_tokens), num_outputs)
+
+
+class Program:
+    """A random walk through the verbs of a model, with the twin at its side; `act` checks what the verb changed."""
+
+    def __init__(self, model: LoadedModel, seed: int) -> None:
+        self.model = model
+        self.num_full = 0
+        self._random = random.Random(seed)
+        self._token_random = np.random.default_rng(seed)
+        self._cells: list[list[Cell]] = [[] for _ in range(model.traits.max_sequences)]
+        self._snapshots: list[tuple[Snapshot, list[int]]] = []
+
+    def act(self) -> Iterator[tuple[list[int], LogitsArray]]:
+        """Run one verb; yield the tokens before each row of logits, with the row."""
+        verb = self._random.choices(
+            [self._step, self._copy, self._truncate, self._snapshot, self._restore], [8, 2, 2, 1, 1]
+        )[0]
+        yield from verb()
+        self._check()
+
+    def _step(self) -> Iterator[tuple[list[int], LogitsArray]]:
+        traits = self.model.traits
+        sequences = self._random.sample(range(traits.max_sequences), self._random.randint(1, traits.max_step_sequences))
+        runs = [self._run(sequence) for sequence in sequences]
+        num_tokens = sum(len(run.tokens) for run in runs)
+        if num_tokens > self._num_free():
+            self.num_full += 1
+            with pytest.raises(KVCacheFull):
+                self.model.step(Batch(tuple(runs)))
+            self._forget(self._random.choice([s for s in range(traits.max_sequences) if self._cells[s]]), 0)
+            return
+        output = self.model.step(Batch(tuple(runs)))
+        for run, rows in zip(runs, output.logits, strict=True):
+            self._cells[run.sequence].extend(Cell(int(token)) for token in run.tokens)
+            assert rows.shape == (run.num_outputs, traits.vocab_size)
+            tokens = self._tokens(run.sequence)
+            for index, row in enumerate(rows):
+                yield tokens[: len(tokens) - run.num_outputs + index + 1], row
+
+    def _run(self, sequence: int) -> Run:
+        start = len(self._cells[sequence])
+        room = self.model.traits.max_context_tokens - start
+        if room == 0:
+            self._forget(sequence, 0)
+            start, room = 0, self.model.traits.max_context_tokens
+        num_tokens = min(room, self._random.choice([1, 1, 1, 2, 9, 10]))
+        return Run(
+            sequence,
+            start,
+            random_tokens(num_tokens, self._token_random),
+            self._random.choice([0, 1, 1, min(3, num_tokens)]),
+        )
+
+    def _copy(self) -> Iterator[tuple[list[int], LogitsArray]]:
+        if (pair := self._full_and_empty()) is not None:
+            source, target = pair
+            num_tokens = self._random.randint(1, len(self._cells[source]))
+            self.model.copy(source, target, num_tokens)
+            self._cells[target] = self._cells[source][:num_tokens]
+        yield from ()
+
+    def _truncate(self) -> Iterator[tuple[list[int], LogitsArray]]:
+        sequence = self._random.randrange(len(self._cells))
+        self._forget(sequence, self._random.randint(0, len(self._cells[sequence])))
+        yield from ()
+
+    def _snapshot(self) -> Iterator[tuple[list[int], LogitsArray]]:
+        if (pair := self._full_and_empty()) is not None:
+            num_tokens = self._random.randint(1, len(self._cells[pair[0]]))
+            snapshot = self.model.snapshot(pair[0], num_tokens)
+            self._snapshots.append((snapshot, self._tokens(pair[0])[:num_tokens]))
+        yield from ()
+
+    def _restore(self) -> Iterator[tuple[list[int], LogitsArray]]:
+        pair = self._full_and_empty()
+        if pair is None or not self._snapshots:
+            return
+        snapshot, tokens = self._random.choice(self._snapshots)
+        if len(tokens) > self._num_free():
+            self.num_full += 1
+            with pytest.raises(KVCacheFull):
+                self.model.restore(pair[1], snapshot)
+        else:
+            self.model.restore(pair[1], snapshot)
+            self._cells[pair[1]] = [Cell(token) for token in tokens]
+        yield from ()
+
+    def _forget(self, sequence: int, num_tokens: int) -> None:
+        self.model.truncate(sequence, num_tokens)
+        del self._cells[sequence][num_tokens:]
+
+    def _full_and_empty(self) -> tuple[int, int] | None:
+        full = [sequence for sequence, cells in enumerate(self._cells) if cells]
+        empty = [sequence for sequence, cells in enumerate(self._cells) if not cells]
+        return (self._random.choice(full), self._random.choice(empty)) if full and empty else None
+
+    def _tokens(self, sequence: int) -> list[int]:
+        return [cell.token for cell in self._cells[sequence]]
+
+    def _num_free(self) -> int:
+        held = {id(cell) for cells in self._cells for cell in cells}
+        return self.model.traits.kv_capacity_tokens - len(held)
+
+    def _check(self) -> None:
+        for sequence, cells in enumerate(self._cells):
+            assert self.model.length_tokens(sequence) == len(cells)
+        assert self.model.free_tokens() == self._num_free()
