@@ -1,0 +1,62 @@
+"""What every command is given: where the state is, how the daemon is reached, how to print."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from appliance.client import DEFAULT_URL, Client
+
+DAEMON_FILE = Path("run") / "daemon.json"
+KEY_FILE = Path("run") / "local.key"
+SETTINGS_FILE = Path("appliance.toml")
+
+
+class _DaemonFile(msgspec.Struct):
+    """What a running daemon leaves for the commands of its machine to find it by."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """The environment as the commands see it. `environ` is only for the settings."""
+
+    home: Path
+    environ: Mapping[str, str]
+    is_json: bool = False
+
+    @property
+    def names_daemon(self) -> bool:
+        """Return whether the person chose a daemon, so that the files here may not stand in for it."""
+        return bool(self.environ.get("APPLIANCE_URL"))
+
+    def client(self) -> Client:
+        """Return a client of the daemon: the one that was named, else the one of this home, else the usual address."""
+        return Client(self.environ.get("APPLIANCE_URL") or self._own_url() or DEFAULT_URL, self._key())
+
+    def settings_path(self) -> Path | None:
+        """Return the settings file of this home, if there is one."""
+        path = self.home / SETTINGS_FILE
+        return path if path.exists() else None
+
+    def _own_url(self) -> str | None:
+        try:
+            return msgspec.json.decode((self.home / DAEMON_FILE).read_bytes(), type=_DaemonFile).url
+        except (OSError, msgspec.DecodeError):
+            return None
+
+    def _key(self) -> str | None:
+        if key := self.environ.get("APPLIANCE_API_KEY", "").strip():
+            return key
+        try:
+            return (self.home / KEY_FILE).read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            return None
+
+
+def find_home(environ: Mapping[str, str]) -> Path:
+    """Return the folder that holds all state."""
+    named = environ.get("APPLIANCE_HOME")
+    return Path(named).expanduser().absolute() if named else Path.home() / ".local" / "share" / "appliance"

@@ -1,0 +1,178 @@
+"""`appliance models`: which models there are, and which of them are in memory."""
+
+import argparse
+from datetime import datetime
+from pathlib import Path
+
+from appliance.core.admin import InstalledModel
+from appliance.core.units import format_bytes
+
+from .arguments import Group, Parser, Run, add_command, add_parser
+from .context import Context
+from .exits import DONE
+from .output import count, fields, print_json, table
+from .progress import show_progress
+
+DESCRIPTION = """
+List, add, show and remove models, and say which are in memory.
+
+Listing, adding and removing work without a daemon, too; the other commands need one.
+"""
+EXAMPLES = """
+appliance models list
+appliance models add ~/Downloads/qwen3-0.6b-q8_0.gguf
+appliance models load qwen3-0.6b-q8_0
+appliance models pin guide --off
+"""
+ADD_DESCRIPTION = """
+Make a GGUF file a model of this machine. The file is read once, checked and remembered where it is, without a copy;
+it must stay there, and the daemon must be able to read it. With --copy it is copied into the appliance's own folder.
+"""
+LIST_EXAMPLES = """
+appliance models list
+appliance models list --json
+"""
+ADD_EXAMPLES = """
+appliance models add qwen3-0.6b-q8_0.gguf
+appliance models add model.gguf --name my/model:v2
+appliance models add /media/stick/model.gguf --copy
+"""
+HEADERS = ("NAME", "SIZE", "PARAMS", "QUANT", "CONTEXT", "STATE", "")
+
+
+def register(group: Group) -> None:
+    """Add the group and its commands."""
+    parser = add_parser(group, "models", "list, add, load and remove models", DESCRIPTION, EXAMPLES)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    description = "List the models that can be used, with the context that each gets here once that is known."
+    add_command(commands, "list", _list, "list the models that can be used", description, LIST_EXAMPLES)
+    add = add_command(commands, "add", _add, "make a GGUF file a model", ADD_DESCRIPTION, ADD_EXAMPLES)
+    add.add_argument("file", type=Path, metavar="FILE", help="the GGUF file, or the first of its parts")
+    add.add_argument("--name", metavar="NAME", help="[publisher/]name[:tag] (default: from the file's name)")
+    add.add_argument("--copy", action="store_true", help="copy the file into the appliance's folder")
+    _add_verb(commands, "show", _show, "show what is known of a model", "Show what is known of a model.")
+    description = "Forget a model. A copy is deleted; a file that was adopted where it lay stays there."
+    _add_verb(commands, "rm", _remove, "forget a model and delete its copy", description)
+    description = "Load a model into memory, which may unload models that nobody uses now."
+    _add_verb(commands, "load", _load, "load a model into memory", description)
+    description = "Take a model out of memory. The next request for it loads it again."
+    _add_verb(commands, "unload", _unload, "take a model out of memory", description)
+    description = "Keep a model in memory until the daemon stops; with --off let it go again when it is idle."
+    pin = _add_verb(commands, "pin", _pin, "keep a model in memory", description)
+    pin.add_argument("--off", action="store_true", help="let it go again when it is idle")
+
+
+def _add_verb(commands: Group, verb: str, run: Run, summary: str, description: str) -> Parser:
+    examples = f"appliance models {verb} guide\nappliance models {verb} guide --json"
+    parser = add_command(commands, verb, run, summary, description, examples)
+    parser.add_argument("name", metavar="NAME", help="the model's name, as 'appliance models list' shows it")
+    return parser
+
+
+def _list(arguments: argparse.Namespace, context: Context) -> int:
+    # Imported here, as below: the stores are only needed without a daemon.
+    from .offline import daemon_or_files
+
+    models = daemon_or_files(context).models()
+    if context.is_json:
+        print_json(models)
+    else:
+        print(table(HEADERS, map(_row, models), right=HEADERS[1:3] + HEADERS[4:5]))
+    return DONE
+
+
+def _row(model: InstalledModel) -> tuple[str, ...]:
+    tokens = model.context_tokens or model.trained_context_tokens
+    marks = [mark for mark, is_set in (("default", model.is_default), ("pinned", model.is_pinned)) if is_set]
+    return (
+        model.name,
+        format_bytes(model.size_bytes),
+        count(model.num_parameters),
+        model.quantization or "-",
+        str(tokens or "-"),
+        model.state,
+        ", ".join(marks),
+    )
+
+
+def _add(arguments: argparse.Namespace, context: Context) -> int:
+    from .offline import daemon_or_files
+
+    path = str(arguments.file.expanduser().absolute())
+    events = daemon_or_files(context).add_model(path, name=arguments.name, copy=arguments.copy)
+    model = show_progress(events, is_json=context.is_json)
+    if not context.is_json:
+        print(f"added '{model.name}'; chat with it: appliance run {model.name}")
+    return DONE
+
+
+def _show(arguments: argparse.Namespace, context: Context) -> int:
+    from .offline import daemon_or_files
+
+    model = daemon_or_files(context).model(arguments.name)
+    if context.is_json:
+        print_json(model)
+    else:
+        print(fields(_facts(model)))
+    return DONE
+
+
+def _facts(model: InstalledModel) -> list[tuple[str, str | None]]:
+    added = None if model.added_s is None else f"{datetime.fromtimestamp(model.added_s).astimezone():%Y-%m-%d %H:%M}"
+    notes = [note for note, is_set in (("default", model.is_default), ("pinned", model.is_pinned)) if is_set]
+    trained = None if model.trained_context_tokens is None else f"{model.trained_context_tokens} tokens"
+    facts = [
+        ("name", model.name),
+        ("state", ", ".join([model.state, *notes])),
+        ("architecture", model.architecture),
+        ("parameters", None if model.num_parameters is None else count(model.num_parameters)),
+        ("quantization", model.quantization),
+        ("trained context", trained),
+        ("context here", f"{model.context_tokens} tokens" if model.context_tokens else "chosen when it is loaded"),
+        ("can", ", ".join(model.capabilities) or None),
+        ("size on disk", format_bytes(model.size_bytes)),
+        ("memory needed", None if model.estimated_bytes is None else "about " + format_bytes(model.estimated_bytes)),
+        ("licence", model.licence),
+        ("file", model.path),
+        ("digest", model.digest),
+        ("added", added),
+    ]
+    return facts + [("why so", reason) for reason in model.reasons]
+
+
+def _remove(arguments: argparse.Namespace, context: Context) -> int:
+    from .offline import daemon_or_files
+
+    removed = daemon_or_files(context).remove(arguments.name)
+    if context.is_json:
+        print_json(removed)
+    else:
+        freed = f"{format_bytes(removed.freed_bytes)} freed" if removed.freed_bytes else "its file stays where it is"
+        print(f"removed '{removed.name}'; {freed}")
+    return DONE
+
+
+def _load(arguments: argparse.Namespace, context: Context) -> int:
+    model = show_progress(context.client().load(arguments.name), is_json=context.is_json)
+    if not context.is_json:
+        print(f"'{model.name}' is in memory")
+    return DONE
+
+
+def _unload(arguments: argparse.Namespace, context: Context) -> int:
+    context.client().unload(arguments.name)
+    if context.is_json:
+        print_json({"model": arguments.name, "is_unloaded": True})
+    else:
+        print(f"'{arguments.name}' is out of memory; the next request for it loads it again")
+    return DONE
+
+
+def _pin(arguments: argparse.Namespace, context: Context) -> int:
+    is_pinned = not arguments.off
+    context.client().pin(arguments.name, is_pinned=is_pinned)
+    if context.is_json:
+        print_json({"model": arguments.name, "is_pinned": is_pinned})
+    else:
+        print(f"'{arguments.name}' " + ("stays in memory" if is_pinned else "may leave memory when it is idle"))
+    return DONE

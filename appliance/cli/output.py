@@ -1,0 +1,53 @@
+"""Printing: JSON, aligned tables and text that cannot command the terminal."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+_CONTROLS = {code: None for code in (*range(32), 127, *range(128, 160)) if chr(code) not in "\n\t"}
+
+
+def printable(text: str) -> str:
+    """Return `text` without control characters: what a model says must not move the cursor or rename the window."""
+    return text.translate(_CONTROLS)
+
+
+def print_json(value: object) -> None:
+    """Print a value as one line of JSON."""
+    print(msgspec.json.encode(value).decode(), flush=True)
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> str:
+    """Return rows below their headers in aligned columns; those named in `right` are aligned at their right end."""
+    cells = [list(headers), *([_cell(value) for value in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = []
+    for row in cells:
+        padded = [
+            value.rjust(width) if header in right else value.ljust(width)
+            for value, width, header in zip(row, widths, headers, strict=True)
+        ]
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join(lines)
+
+
+def fields(pairs: Iterable[tuple[str, str | None]]) -> str:
+    """Return `name  value` lines with aligned values; None is what is not known."""
+    known = [(name, _cell(value or "unknown")) for name, value in pairs]
+    width = max(len(name) for name, _ in known)
+    return "\n".join(f"{name.ljust(width)}  {value}".rstrip() for name, value in known)
+
+
+def _cell(value: str) -> str:
+    return " ".join(printable(value).split())
+
+
+def count(number: float | None) -> str:
+    """Return a large number in short: `1.1M`, `596M`, `7.6B`; `-` for None."""
+    if number is None:
+        return "-"
+    for unit in ("", "K", "M", "B"):
+        if number < 999.5:
+            return f"{number:.3g}{unit}"
+        number /= 1000
+    return f"{number:.4g}T"

@@ -1,0 +1,7 @@
+"""Typed HTTP client of the daemon's API, for the command line, the terminal UI and tests. Reads no environment."""
+
+from .chat import ChatEnd, ChatUsage
+from .client import Client
+from .transport import DEFAULT_URL, ClientError, NoDaemon
+
+__all__ = ["DEFAULT_URL", "ChatEnd", "ChatUsage", "Client", "ClientError", "NoDaemon"]

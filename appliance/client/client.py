@@ -1,0 +1,123 @@
+"""The daemon's routes as typed methods. Knows which path and struct each has; nothing of HTTP itself."""
+
+from collections.abc import Generator, Iterable
+from contextlib import closing
+from urllib.parse import quote
+
+import msgspec
+
+from appliance.core.admin import (
+    AddModel,
+    CreatedKey,
+    CreateKey,
+    Done,
+    InstalledModel,
+    InstalledModels,
+    KeyInfo,
+    Keys,
+    ModelRef,
+    Problem,
+    Progress,
+    ProgressEvent,
+    Removed,
+    Status,
+)
+from appliance.core.caller import Scope
+from appliance.core.request import Message
+
+from .chat import ChatEnd, read_chunks
+from .transport import DEFAULT_URL, ClientError, NoDaemon, Transport, cut_off, decode, to_status
+
+
+class Client:
+    """Speaks to one daemon. Every method raises: NoDaemon, ClientError."""
+
+    def __init__(self, url: str = DEFAULT_URL, key: str | None = None) -> None:
+        self._transport = Transport(url, key)
+        self.url = self._transport.url
+
+    def is_healthy(self) -> bool:
+        """Return whether the daemon listens; False where nothing answers."""
+        try:
+            self._transport.send("GET", "/health")
+        except NoDaemon:
+            return False
+        return True
+
+    def status(self) -> Status:
+        """Return what the daemon does at this moment."""
+        return self._transport.call("GET", "/admin/v1/status", Status)
+
+    def models(self) -> tuple[InstalledModel, ...]:
+        """Return the installed models."""
+        return self._transport.call("GET", "/admin/v1/models", InstalledModels).models
+
+    def model(self, name: str) -> InstalledModel:
+        """Return one installed model."""
+        return self._transport.call("GET", _model_path(name), InstalledModel)
+
+    def add_model(
+        self, path: str, *, name: str | None = None, copy: bool = False
+    ) -> Generator[Progress | Done, None, None]:
+        """Adopt a file on the daemon's machine; the last event is `Done`."""
+        return self._progress("/admin/v1/models", AddModel(path=path, name=name, copy=copy))
+
+    def load(self, name: str) -> Generator[Progress | Done, None, None]:
+        """Load a model into memory; the last event is `Done`."""
+        return self._progress("/admin/v1/models/load", ModelRef(model=name))
+
+    def unload(self, name: str) -> None:
+        """Take a model out of memory."""
+        self._transport.send("POST", "/admin/v1/models/unload", ModelRef(model=name))
+
+    def pin(self, name: str, *, is_pinned: bool = True) -> None:
+        """Keep a model in memory whatever happens, or let it go again when it is idle."""
+        self._transport.send("POST", "/admin/v1/models/pin", ModelRef(model=name, is_pinned=is_pinned))
+
+    def remove(self, name: str) -> Removed:
+        """Forget an installed model and delete what only it used."""
+        return self._transport.call("DELETE", _model_path(name), Removed)
+
+    def keys(self) -> tuple[KeyInfo, ...]:
+        """Return the keys' names and scopes."""
+        return self._transport.call("GET", "/admin/v1/keys", Keys).keys
+
+    def create_key(self, name: str, scope: Scope = "use") -> CreatedKey:
+        """Make a key; the answer is the only place that shows it."""
+        return self._transport.call("POST", "/admin/v1/keys", CreatedKey, CreateKey(name=name, scope=scope))
+
+    def revoke_key(self, name: str) -> None:
+        """Make a key invalid from now on."""
+        self._transport.send("DELETE", "/admin/v1/keys/" + quote(name, safe=""))
+
+    def chat_stream(
+        self, model: str | None, messages: Iterable[Message], **params: float | str
+    ) -> Generator[str | ChatEnd, None, None]:
+        """Yield the answer as it is generated, then one `ChatEnd`. Closing the iterator stops the answer.
+
+        `model` None means the default one; `params` are fields of OpenAI's request, such as `temperature`.
+        """
+        body: dict[str, object] = {
+            "messages": list(messages),
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            **({} if model is None else {"model": model}),
+            **params,
+        }
+        with closing(self._transport.stream("/v1/chat/completions", body)) as events:
+            yield from read_chunks(events)
+
+    def _progress(self, path: str, body: msgspec.Struct) -> Generator[Progress | Done, None, None]:
+        with closing(self._transport.stream(path, body)) as events:
+            for data in events:
+                event: Progress | Done | Problem = decode(data, ProgressEvent)
+                if isinstance(event, Problem):
+                    raise ClientError(event.message, status=to_status(event.code), code=event.code)
+                yield event
+                if isinstance(event, Done):
+                    return
+        raise cut_off()
+
+
+def _model_path(name: str) -> str:
+    return "/admin/v1/models/" + quote(name, safe="/:@+,")

@@ -1,0 +1,171 @@
+"""Where settings come from, which source wins, and what is refused with which words."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from appliance.settings import Settings, SettingsError, load
+
+KEYS = [key for key, _, _ in load(None, {}, {}).entries()]
+NUMBERS = [key for key, value, _ in load(None, {}, {}).entries() if isinstance(value, int | float)]
+CHOSEN_BY_THE_MACHINE = [key for key, value, _ in load(None, {}, {}).entries() if value is None]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "appliance.toml"
+
+
+def variable(key: str) -> str:
+    return "APPLIANCE_" + key.upper().replace(".", "__")
+
+
+def test_without_any_source_every_value_is_the_default() -> None:
+    loaded = load(None, {}, {})
+
+    assert loaded.settings == Settings()
+    assert set(loaded.origins.values()) == {"default"}
+    assert list(loaded.origins) == KEYS
+
+
+def test_a_flag_goes_before_the_environment_before_the_file_before_the_default(file: Path) -> None:
+    file.write_text('[server]\nport = 1\nhost = "file"\n[log]\nlevel = "error"')
+    environ = {"APPLIANCE_SERVER__PORT": "2", "APPLIANCE_SERVER__HOST": "environment"}
+
+    loaded = load(file, environ, {"server.port": 3})
+
+    assert (loaded.settings.server.port, loaded.origins["server.port"]) == (3, "--port")
+    assert (loaded.settings.server.host, loaded.origins["server.host"]) == ("environment", "APPLIANCE_SERVER__HOST")
+    assert (loaded.settings.log.level, loaded.origins["log.level"]) == ("error", f"{file}:log.level")
+    assert loaded.origins["scheduler.max_waiting"] == "default"
+
+
+def test_the_models_of_the_flag_are_named_after_it() -> None:
+    loaded = load(None, {}, {"models.default_model": "a", "models.pinned": ("a", "b")})
+
+    assert loaded.settings.models.pinned == ("a", "b")
+    assert {loaded.origins["models.pinned"], loaded.origins["models.default_model"]} == {"--model"}
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("server.port", "0", 0),
+        ("server.allowed_hosts", "box.lan, box", ("box.lan", "box")),
+        ("server.allowed_hosts", "", ()),
+        ("server.max_body_bytes", "2 MiB", 2 * 2**20),
+        ("scheduler.keep_alive_s", "90", 90.0),
+        ("scheduler.memory_reserve_ratio", "0.5", 0.5),
+        ("engine.threads", "8", 8),
+        ("engine.threads", "none", None),
+        ("log.level", "debug", "debug"),
+        ("models.default_model", "none", "none"),
+    ],
+)
+def test_text_of_the_environment_becomes_the_type_of_its_setting(key: str, text: str, value: object) -> None:
+    entries = {key: value for key, value, _ in load(None, {variable(key): text}, {}).entries()}
+
+    assert entries[key] == value
+
+
+def test_a_file_may_write_sizes_with_units_and_lists_as_lists(file: Path) -> None:
+    file.write_text('[server]\nmax_body_bytes = "1 KiB"\nallowed_origins = ["http://a"]\n[engine]\nthreads = "none"')
+
+    server = load(file, {}, {}).settings.server
+
+    assert (server.max_body_bytes, server.allowed_origins) == (1024, ("http://a",))
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "accepted"),
+    [
+        ("server.port", "65536", "a whole number from 0 to 65535"),
+        ("server.port", "-1", "a whole number from 0 to 65535"),
+        ("server.port", "80.5", "a whole number from 0 to 65535"),
+        ("server.port", "", "a whole number from 0 to 65535"),
+        ("server.host", " ", "text that is not empty"),
+        ("server.max_body_bytes", "2 fields", "a size such as 32 MiB"),
+        ("scheduler.memory_reserve_ratio", "1.5", "a number from 0 to 1"),
+        ("scheduler.keep_alive_s", "nan", "a number from 0"),
+        ("scheduler.keep_alive_s", "inf", "a number from 0"),
+        ("engine.threads", "0", '"none" to let the machine choose'),
+        ("log.level", "loud", "one of debug, info, warning, error"),
+    ],
+)
+def test_a_bad_value_is_refused_with_key_origin_value_and_what_is_accepted(key: str, text: str, accepted: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load(None, {variable(key): text}, {})
+
+    message = str(caught.value)
+    assert message.startswith(f"{variable(key)}: {key} cannot be {text!r}; accepted is ")
+    assert accepted in message
+
+
+@pytest.mark.parametrize(
+    "line", ["port = true", "port = '80'", "port = 1.0", "host = 7", "allowed_hosts = 'box'", "allowed_hosts = [1]"]
+)
+def test_a_value_of_another_type_in_the_file_is_refused(file: Path, line: str) -> None:
+    file.write_text(f"[server]\n{line}")
+
+    with pytest.raises(SettingsError, match=f"^{file}:server"):
+        load(file, {}, {})
+
+
+@pytest.mark.parametrize("key", NUMBERS + CHOSEN_BY_THE_MACHINE)
+@pytest.mark.parametrize("text", ["-1", "1e300"])
+def test_no_number_is_without_bounds(key: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=key):
+        load(None, {variable(key): text}, {})
+
+
+@pytest.mark.parametrize(
+    ("content", "environ", "flags", "origin", "nearest"),
+    [
+        ("[server]\nprot = 1", {}, {}, "server.prot", "server.port"),
+        ("[sever]\nport = 1", {}, {}, "sever.port", "server.port"),
+        ("port = 1", {}, {}, "port", "server.port"),
+        ("", {"APPLIANCE_SERVER__HOSTS": "x"}, {}, "APPLIANCE_SERVER__HOSTS", "server.host"),
+        ("", {}, {"log.levle": "info"}, "--levle", "log.level"),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_nearest_good_name(
+    file: Path, content: str, environ: dict[str, str], flags: dict[str, object], origin: str, nearest: str
+) -> None:
+    file.write_text(content)
+
+    with pytest.raises(SettingsError) as caught:
+        load(file, environ, flags)
+
+    assert origin in str(caught.value)
+    assert f"did you mean {nearest!r}" in str(caught.value)
+
+
+def test_variables_that_are_no_settings_are_left_alone() -> None:
+    environ = {"APPLIANCE_HOME": "/x", "APPLIANCE_URL": "x", "APPLIANCE_API_KEY": "x", "APPLIANCE_PORT": "tcp://1"}
+
+    assert load(None, environ, {}).settings == Settings()
+
+
+def test_a_section_that_is_no_section_is_explained(file: Path) -> None:
+    file.write_text("server = 3")
+
+    with pytest.raises(SettingsError, match=r"write its keys below a line \[server\]"):
+        load(file, {}, {})
+
+
+def test_a_file_that_is_not_toml_is_named_with_the_line(file: Path) -> None:
+    file.write_text("[server\n")
+
+    with pytest.raises(SettingsError, match=r"appliance\.toml: is not valid TOML: .*line 1"):
+        load(file, {}, {})
+
+
+def test_a_file_that_was_named_must_be_there(file: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load(file, {}, {})
+
+
+def test_the_tree_knows_no_other_keys_when_it_is_built_from_data() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"server": {"prot": 1}}, Settings)
