@@ -1,0 +1,78 @@
+"""Every error as a response in OpenAI's envelope, whoever raised it."""
+
+import logging
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from litestar import Request, Response
+from litestar.enums import MediaType
+from litestar.exceptions import HTTPException
+
+from appliance.dialects.openai.errors import envelope
+from appliance.errors import ApplianceError
+
+HttpRequest = Request[Any, Any, Any]
+
+_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+_DEFAULT_RETRY_S = 1.0
+_UNEXPECTED = "something failed inside the appliance; its log has the cause under this response's x-request-id"
+
+logger = logging.getLogger(__name__)
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its answer was ready; nobody reads what is said now."""
+
+
+def retry_after(error: ApplianceError) -> str | None:
+    """Return the value of `Retry-After`, None where waiting does not help."""
+    if error.retry_after_s is None and error.status not in (429, 503):
+        return None
+    seconds = _DEFAULT_RETRY_S if error.retry_after_s is None else error.retry_after_s
+    return str(max(1, math.ceil(seconds)))
+
+
+def headers_of(error: ApplianceError) -> dict[str, str]:
+    """Return the headers that belong to an error."""
+    headers = {"retry-after": after} if (after := retry_after(error)) else {}
+    return headers | ({"www-authenticate": "Bearer"} if error.status == 401 else {})
+
+
+def body_of(error: ApplianceError) -> bytes:
+    """Return the envelope of an error."""
+    return envelope(error.status, error.message, param=error.param, code=error.code)
+
+
+def unexpected(error: BaseException, request_id: str) -> ApplianceError:
+    """Log an error that nobody foresaw and return what the caller may know of it."""
+    logger.error("request %s failed unexpectedly", request_id, exc_info=error)
+    return ApplianceError(_UNEXPECTED)
+
+
+def render_appliance_error(_: HttpRequest, error: ApplianceError) -> Response[bytes]:
+    """Answer with the error's own status."""
+    return _response(error.status, body_of(error), headers_of(error).items())
+
+
+def render_http_error(request: HttpRequest, error: HTTPException) -> Response[bytes]:
+    """Answer with the framework's status: no such route, no such method."""
+    if error.status_code >= 500:
+        return render_unexpected(request, error)
+    message = f"{request.method} {request.url.path}: {error.detail}"
+    body = envelope(error.status_code, message, code=_CODES.get(error.status_code))
+    return _response(error.status_code, body, (error.headers or {}).items())
+
+
+def render_unexpected(request: HttpRequest, error: Exception) -> Response[bytes]:
+    """Answer 500 without the cause, which goes to the log."""
+    return render_appliance_error(request, unexpected(error, request.state.request_id))
+
+
+def render_client_gone(_: HttpRequest, __: ClientGone) -> Response[bytes]:
+    """Answer to nobody. 499 is nginx's number for it."""
+    return _response(499, envelope(499, "the client closed the connection"), ())
+
+
+def _response(status: int, body: bytes, headers: Iterable[tuple[str, str]]) -> Response[bytes]:
+    return Response(body, status_code=status, media_type=MediaType.JSON, headers=dict(headers))

@@ -1,0 +1,118 @@
+"""`/admin/v1`: the daemon's status, its models and its keys."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+
+import msgspec
+from litestar import Response, delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath
+from litestar.types import ASGIApp
+
+from appliance.api.body import read_json
+from appliance.api.errors import HttpRequest
+from appliance.api.respond import json_response, needs_admin, needs_operate
+from appliance.api.sse import SseResponse, StreamTiming
+from appliance.core.admin import AddModel, CreateKey, InstalledModels, Keys, ModelRef, Problem, ProgressEvent
+from appliance.errors import ApplianceError
+from appliance.ops.keys import KeyStore
+from appliance.ops.report import StatusReport
+from appliance.service.care import ModelCare
+from appliance.settings import ServerSettings
+
+
+@get("/admin/v1/status", sync_to_thread=False)
+def status(report: NamedDependency[StatusReport]) -> Response[bytes]:
+    """Answer with what the daemon does now."""
+    return json_response(report.status())
+
+
+@get("/admin/v1/models", sync_to_thread=False)
+def list_models(care: NamedDependency[ModelCare]) -> Response[bytes]:
+    """Answer with all models."""
+    return json_response(InstalledModels(models=care.models()))
+
+
+@get("/admin/v1/models/{name:path}", sync_to_thread=False)
+def get_model(name: FromPath[str], care: NamedDependency[ModelCare]) -> Response[bytes]:
+    """Answer with one model."""
+    return json_response(care.model(name.lstrip("/")))
+
+
+@post("/admin/v1/models", guards=[needs_operate], status_code=200)
+async def add_model(
+    request: HttpRequest,
+    server: NamedDependency[ServerSettings],
+    care: NamedDependency[ModelCare],
+    timing: NamedDependency[StreamTiming],
+) -> ASGIApp:
+    """Take a file in, as a stream of progress."""
+    order = await read_json(request, AddModel, server.max_body_bytes)
+    return SseResponse(written(care.add(order)), problem_event, timing)
+
+
+@delete("/admin/v1/models/{name:path}", guards=[needs_admin], status_code=200)
+async def remove_model(name: FromPath[str], care: NamedDependency[ModelCare]) -> Response[bytes]:
+    """Forget a model."""
+    return json_response(await care.remove(name.lstrip("/")))
+
+
+@post("/admin/v1/models/load", guards=[needs_operate], status_code=200)
+async def load_model(
+    request: HttpRequest,
+    server: NamedDependency[ServerSettings],
+    care: NamedDependency[ModelCare],
+    timing: NamedDependency[StreamTiming],
+) -> ASGIApp:
+    """Bring a model into memory, as a stream of progress."""
+    ref = await read_json(request, ModelRef, server.max_body_bytes)
+    return SseResponse(written(care.load(ref.model)), problem_event, timing)
+
+
+@post("/admin/v1/models/unload", guards=[needs_operate], status_code=204)
+async def unload_model(
+    request: HttpRequest, server: NamedDependency[ServerSettings], care: NamedDependency[ModelCare]
+) -> None:
+    """Take a model out of memory."""
+    ref = await read_json(request, ModelRef, server.max_body_bytes)
+    await care.unload(ref.model)
+
+
+@post("/admin/v1/models/pin", guards=[needs_operate], status_code=204)
+async def pin_model(
+    request: HttpRequest, server: NamedDependency[ServerSettings], care: NamedDependency[ModelCare]
+) -> None:
+    """Keep a model in memory, or let it go again."""
+    ref = await read_json(request, ModelRef, server.max_body_bytes)
+    care.pin(ref.model, ref.is_pinned)
+
+
+@get("/admin/v1/keys", guards=[needs_admin], sync_to_thread=False)
+def list_keys(keys: NamedDependency[KeyStore]) -> Response[bytes]:
+    """Answer with the keys' names and scopes."""
+    return json_response(Keys(keys=keys.infos()))
+
+
+@post("/admin/v1/keys", guards=[needs_admin], status_code=201)
+async def create_key(
+    request: HttpRequest, server: NamedDependency[ServerSettings], keys: NamedDependency[KeyStore]
+) -> Response[bytes]:
+    """Make a key; the answer is the only place that shows it."""
+    order = await read_json(request, CreateKey, server.max_body_bytes)
+    return json_response(keys.create(order.name, order.scope), status=201)
+
+
+@delete("/admin/v1/keys/{name:str}", guards=[needs_admin], status_code=204, sync_to_thread=False)
+def revoke_key(name: FromPath[str], keys: NamedDependency[KeyStore]) -> None:
+    """Make a key invalid from now on."""
+    keys.revoke(name)
+
+
+async def written(events: AsyncIterator[ProgressEvent]) -> AsyncGenerator[bytes, None]:
+    """Yield each event of a long task as a Server-Sent Event."""
+    async for event in events:
+        yield b"data: %b\n\n" % msgspec.json.encode(event)
+
+
+def problem_event(error: ApplianceError) -> bytes:
+    """Return the last event of a task that failed."""
+    return b"data: %b\n\n" % msgspec.json.encode(Problem(message=error.message, code=error.code))

@@ -1,0 +1,129 @@
+"""The HTTP server: uvicorn, started by us, without its clock, its signals and its prose."""
+
+import asyncio
+import contextlib
+import errno
+import ipaddress
+import socket
+from collections.abc import Generator
+from typing import Any
+
+import uvicorn
+from litestar.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from appliance.dialects.openai.errors import envelope
+from appliance.errors import ApplianceError
+
+_BACKLOG = 2048
+_KEEP_ALIVE_S = 75
+_GRACE_S = 5
+
+
+class HttpServer(uvicorn.Server):
+    """Serves one application on one socket until `stop` is called. Idle, it does nothing at all."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        config = uvicorn.Config(
+            app,
+            http=HttpProtocol,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            # A forwarded address would let anybody pass for loopback
+            proxy_headers=False,
+            backlog=_BACKLOG,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+        super().__init__(config)
+        self._stopping = asyncio.Event()
+        self.listening = asyncio.Event()
+
+    def stop(self) -> None:
+        """End `serve` once the answers under way are sent, or a few seconds later."""
+        self._stopping.set()
+
+    async def main_loop(self) -> None:
+        """Wait for `stop`; uvicorn's own loop wakes ten times a second to look at the clock."""
+        self.listening.set()
+        await self._stopping.wait()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave signals to the daemon, which drains first."""
+        yield
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One connection. Speaks our error envelope, and tells the request that runs when its client goes away.
+
+    uvicorn tells only the newest request of a connection, so one with another pipelined behind it would run on.
+    """
+
+    _running: RequestResponseCycle | None = None
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the running request, and forget those that wait behind it."""
+        super().connection_lost(exc)
+        self.pipeline.clear()
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP."""
+        body = envelope(400, msg)
+        head = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\n"
+        self.transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
+        self.transport.close()
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach `host`; a name counts when all its addresses do."""
+    return all(ipaddress.ip_address(address[4][0]).is_loopback for address in _resolve(host, 0))
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket that listens. Raises: ApplianceError, which says who is in the way."""
+    family, _, _, _, address = _resolve(host, port)[0]
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        # Clients wait in the backlog while the rest starts; two sockets that only bind could share the port
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise ApplianceError(_why(error, host, port)) from None
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Return the address that clients of this machine use."""
+    host, port = listener.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104  (compared, not bound)
+        host = "127.0.0.1" if host == "0.0.0.0" else "::1"  # noqa: S104
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _resolve(host: str, port: int) -> list[Any]:
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise ApplianceError(f"server.host {host!r} is not an address of this machine: {error.strerror}") from None
+
+
+def _why(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} is in use; stop what listens there or choose another: appliance serve --port {port + 1}"
+    if error.errno == errno.EACCES:
+        return f"port {port} needs root; choose one from 1024 on: appliance serve --port 8484"
+    return f"cannot listen on {host}:{port}: {error.strerror}"

@@ -1,0 +1,165 @@
+"""The daemon as a whole: the only file that knows every layer. Puts the parts together, runs them, takes them down."""
+
+import asyncio
+import logging
+import secrets
+import socket
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+
+import appliance
+from appliance.api.app import Parts, build_api
+from appliance.api.server import HttpServer, bind, is_loopback, url_of
+from appliance.api.sse import StreamTiming
+from appliance.backends.registry import descriptors, versions
+from appliance.core.events import SystemEvent
+from appliance.errors import Forbidden
+from appliance.hardware.memory import memory_available_bytes
+from appliance.hardware.probe import probe
+from appliance.ops.keys import KeyStore
+from appliance.ops.lifecycle import ServiceManager, lock_home, watch_signals
+from appliance.ops.logs import set_up_logging
+from appliance.ops.metrics import Metrics
+from appliance.ops.ready import Readiness
+from appliance.ops.report import StatusReport
+from appliance.ops.runfiles import run_files
+from appliance.ops.warmup import warm_up
+from appliance.scheduler.loop import SchedulerLoop
+from appliance.service.care import ModelCare
+from appliance.service.generate import Generation
+from appliance.service.installed import Installed
+from appliance.service.planner import Planner
+from appliance.settings import LoadedSettings, Settings
+from models.store import ModelStore
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appliance:
+    """Everything that a running daemon is made of, below its HTTP server."""
+
+    settings: Settings
+    parts: Parts
+    scheduler: SchedulerLoop
+
+
+def serve(loaded: LoadedSettings, home: Path, environ: Mapping[str, str]) -> int:
+    """Run the daemon until a signal ends it and return the exit code. Raises: ApplianceError, when it cannot start.
+
+    Of `environ`, only what systemd says about itself is read.
+    """
+    settings = loaded.settings
+    set_up_logging(settings.log.level)
+    with ExitStack() as open_things:
+        open_things.enter_context(lock_home(home))
+        keys = KeyStore(home / "keys")
+        if not is_loopback(settings.server.host) and keys.is_empty():
+            raise Forbidden(
+                f"{settings.server.host} can be reached by other machines, and no key protects this one; "
+                "make a key first: appliance keys create NAME"
+            )
+        listener = open_things.enter_context(bind(settings.server.host, settings.server.port))
+        local_secret = secrets.token_urlsafe(32)
+        open_things.enter_context(run_files(home, url_of(listener), local_secret))
+        manager = ServiceManager(environ.get("NOTIFY_SOCKET"), environ.get("WATCHDOG_USEC"))
+        uvloop.run(_run(settings, home, listener, keys, local_secret, manager))
+    return 0
+
+
+def build(settings: Settings, home: Path, url: str, keys: KeyStore) -> Appliance:
+    """Return the parts, connected; nothing runs yet. Needs the running loop."""
+    snapshot = probe()
+    store = ModelStore(home)
+    planner = Planner(store, snapshot, descriptors(snapshot), settings, memory_available_bytes)
+    installed = Installed(store, planner.plan, settings.models.default_model)
+    metrics, readiness = Metrics(), Readiness(installed.default_model)
+
+    def publish(event: SystemEvent) -> None:
+        for observe in (metrics.observe, readiness.observe, planner.observe):
+            observe(event)
+
+    scheduler = SchedulerLoop(
+        installed.plan,
+        settings.scheduler,
+        memory=memory_available_bytes,
+        memory_total_bytes=snapshot.memory_total_bytes,
+        publish=publish,
+    )
+    report = StatusReport(
+        scheduler=scheduler,
+        readiness=readiness,
+        memory=memory_available_bytes,
+        memory_total_bytes=snapshot.memory_total_bytes,
+        backend_versions=versions,
+        url=url,
+        home=home,
+        default_model=installed.default_model,
+    )
+    parts = Parts(
+        server=settings.server,
+        installed=installed,
+        generation=Generation(scheduler),
+        care=ModelCare(store, installed, scheduler),
+        keys=keys,
+        metrics=metrics,
+        readiness=readiness,
+        report=report,
+        timing=StreamTiming(),
+    )
+    store.clean()
+    return Appliance(settings=settings, parts=parts, scheduler=scheduler)
+
+
+async def _run(
+    settings: Settings,
+    home: Path,
+    listener: socket.socket,
+    keys: KeyStore,
+    local_secret: str,
+    manager: ServiceManager,
+) -> None:
+    url = url_of(listener)
+    daemon = build(settings, home, url, keys)
+    server = HttpServer(build_api(daemon.parts, local_secret=local_secret, machine_name=socket.gethostname()))
+    stop, stop_now = asyncio.Event(), asyncio.Event()
+    watch_signals(stop.set, stop_now.set)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    helpers: list[asyncio.Task[None]] = []
+    try:
+        await daemon.scheduler.start([daemon.parts.installed.resolve(name) for name in settings.models.pinned])
+        await server.listening.wait()
+        helpers = [asyncio.create_task(_warm_up(daemon)), asyncio.create_task(manager.keep_watchdog())]
+        manager.tell("READY=1")
+        logger.info("appliance %s listens on %s, its state is in %s", appliance.__version__, url, home)
+        await stop.wait()
+        manager.tell("STOPPING=1")
+        logger.info("stopping: answers under way have %.0f s to finish", settings.server.drain_timeout_s)
+        await _drain(daemon, stop_now)
+    finally:
+        for helper in helpers:
+            helper.cancel()
+        await daemon.scheduler.close()
+        server.force_exit = stop_now.is_set()
+        server.stop()
+        await serving
+    logger.info("stopped")
+
+
+async def _warm_up(daemon: Appliance) -> None:
+    parts = daemon.parts
+    await warm_up(parts.generation, parts.installed.default_model, parts.readiness)
+
+
+async def _drain(daemon: Appliance, stop_now: asyncio.Event) -> None:
+    """Let what runs finish, but not past a second signal."""
+    daemon.parts.readiness.drain()
+    draining = asyncio.create_task(daemon.scheduler.drain(daemon.settings.server.drain_timeout_s))
+    hurrying = asyncio.create_task(stop_now.wait())
+    await asyncio.wait({draining, hurrying}, return_when=asyncio.FIRST_COMPLETED)
+    hurrying.cancel()
+    draining.cancel()

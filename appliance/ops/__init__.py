@@ -1,0 +1,1 @@
+"""Running the daemon as a service: logs, metrics, keys, readiness, signals. Knows no HTTP."""

@@ -1,0 +1,65 @@
+"""The status of the daemon and of the machine it runs on, as operators see it."""
+
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import appliance
+from appliance.core.admin import MachineStatus, Status, Versions
+from appliance.hardware.probe import cpu_busy_ratio
+from appliance.scheduler.loop import SchedulerLoop
+
+from .ready import Readiness
+
+
+class StatusReport:
+    """Makes a `Status` when asked. `memory` returns the bytes that are available now."""
+
+    def __init__(
+        self,
+        *,
+        scheduler: SchedulerLoop,
+        readiness: Readiness,
+        memory: Callable[[], int],
+        memory_total_bytes: int,
+        backend_versions: Callable[[], dict[str, str | None]],
+        url: str,
+        home: Path,
+        default_model: str,
+    ) -> None:
+        self._scheduler = scheduler
+        self._readiness = readiness
+        self._memory = memory
+        self._memory_total_bytes = memory_total_bytes
+        self._backend_versions = backend_versions
+        self._url, self._home, self._default_model = url, home, default_model
+        self._started_s = time.monotonic()
+        cpu_busy_ratio()  # the first reading has nothing to compare with
+
+    def status(self) -> Status:
+        """Return the status now. Processor load is the mean since the last call."""
+        models = self._scheduler.status()
+        reason = self._readiness.reason
+        return Status(
+            state="draining" if self._readiness.is_draining else "serving",
+            is_ready=reason is None,
+            not_ready_reason=reason,
+            url=self._url,
+            home=str(self._home),
+            uptime_s=time.monotonic() - self._started_s,
+            default_model=self._default_model,
+            num_running=sum(model.num_running for model in models),
+            num_waiting=sum(model.num_waiting for model in models),
+            models=models,
+            machine=MachineStatus(
+                cpu_busy_ratio=cpu_busy_ratio(),
+                memory_total_bytes=self._memory_total_bytes,
+                memory_available_bytes=self._memory(),
+            ),
+            versions=Versions(
+                appliance=appliance.__version__,
+                python=platform.python_version(),
+                backends=self._backend_versions(),
+            ),
+        )

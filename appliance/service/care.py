@@ -1,0 +1,118 @@
+"""Care of the models: taking one in, giving one up, loading, unloading, pinning."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from appliance.core.admin import AddModel, Done, InstalledModel, LoadedModelStatus, Progress, ProgressEvent, Removed
+from appliance.errors import ApplianceError, Conflict, InvalidRequest, ModelNotFound
+from appliance.scheduler.loop import SchedulerLoop
+from models.errors import NameTaken, StoreError, UnknownModel
+from models.intake import AddProgress
+from models.manifest import ModelManifest
+from models.names import InvalidModelName
+from models.store import ModelStore
+
+from .installed import Installed, name_of
+
+
+class ModelCare:
+    """What an operator does to models. Files are read and deleted on another thread than the daemon's own."""
+
+    def __init__(self, store: ModelStore, installed: Installed, scheduler: SchedulerLoop) -> None:
+        self._store = store
+        self._installed = installed
+        self._scheduler = scheduler
+
+    def models(self) -> tuple[InstalledModel, ...]:
+        """Return all models."""
+        return self._installed.views(self._loaded())
+
+    def model(self, name: str) -> InstalledModel:
+        """Return one model. Raises: ModelNotFound."""
+        return self._installed.view(self._installed.resolve(name), self._loaded())
+
+    async def add(self, order: AddModel) -> AsyncIterator[ProgressEvent]:
+        """Take a file in, yielding progress and at last `Done`. Raises: InvalidRequest, Conflict."""
+        adding = self._store.add(Path(order.path), order.name, order.copy, time.time())
+        with _store_errors():
+            async for step in _on_a_thread(adding):
+                if isinstance(step, ModelManifest):
+                    self._installed.refresh()
+                    yield Done(model=self.model(name_of(step)))
+                else:
+                    yield Progress(text=step.text, done=step.done_bytes, total=step.total_bytes, unit="bytes")
+
+    async def remove(self, name: str) -> Removed:
+        """Forget a model that is not in memory. Raises: ModelNotFound, Conflict."""
+        canonical = self._installed.resolve(name)
+        status = self._loaded().get(canonical)
+        if status is not None and status.state in ("loading", "ready", "stopping"):
+            raise Conflict(f"model {canonical!r} is {status.state}; unload it first")
+        with _store_errors():
+            freed_bytes = await asyncio.to_thread(self._store.remove, canonical)
+        self._installed.refresh()
+        return Removed(name=canonical, freed_bytes=freed_bytes)
+
+    async def load(self, name: str) -> AsyncIterator[ProgressEvent]:
+        """Bring a model into memory, yielding progress and at last `Done`. Raises: what loading raises."""
+        canonical = self._installed.resolve(name)
+        async for ratio in self._scheduler.load(canonical):
+            yield Progress(text=f"loading {canonical}", done=ratio, total=1.0, unit="ratio")
+        yield Done(model=self.model(canonical))
+
+    async def unload(self, name: str) -> None:
+        """Take a model out of memory; what runs on it is finished first."""
+        await self._scheduler.unload(self._installed.resolve(name))
+
+    def pin(self, name: str, is_pinned: bool) -> None:
+        """Keep a model in memory whatever happens, or let it go again when it is idle."""
+        self._scheduler.pin(self._installed.resolve(name), is_pinned)
+
+    def _loaded(self) -> dict[str, LoadedModelStatus]:
+        return {status.name: status for status in self._scheduler.status()}
+
+
+async def _on_a_thread(
+    adding: Generator[AddProgress, None, ModelManifest],
+) -> AsyncIterator[AddProgress | ModelManifest]:
+    """Yield what the generator yields and then what it returns; each step runs on a worker thread."""
+
+    def step() -> AddProgress | ModelManifest:
+        try:
+            return next(adding)
+        except StopIteration as end:
+            manifest: ModelManifest = end.value
+            return manifest
+
+    running: asyncio.Future[Any] | None = None
+    try:
+        while True:
+            running = asyncio.ensure_future(asyncio.to_thread(step))
+            result = await asyncio.shield(running)
+            yield result
+            if isinstance(result, ModelManifest):
+                return
+    finally:
+        if running is not None and not running.done():
+            # A generator cannot be closed while a thread is inside it
+            await asyncio.wait({running})
+        await asyncio.to_thread(adding.close)
+
+
+@contextmanager
+def _store_errors() -> Generator[None, None, None]:
+    """Turn the store's errors into ours."""
+    try:
+        yield
+    except UnknownModel as error:
+        raise ModelNotFound(str(error), param="model") from None
+    except NameTaken as error:
+        raise Conflict(str(error), param="name") from None
+    except (StoreError, InvalidModelName) as error:
+        raise InvalidRequest(str(error)) from None
+    except OSError as error:
+        raise ApplianceError(f"the store could not be changed: {error}") from error

@@ -1,0 +1,44 @@
+"""Answers from models: what every dialect calls once it has understood a request."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from appliance.core.caller import Caller
+from appliance.core.events import RequestEvent
+from appliance.core.request import GenerateRequest
+from appliance.scheduler.loop import SchedulerLoop
+from appliance.scheduler.stream import RequestStream
+
+from .merge import MergedStream
+
+
+class EventStream(Protocol):
+    """The events of one call. Iterating raises ApplianceError when it fails; `cancel` may be called at any time."""
+
+    def __aiter__(self) -> AsyncIterator[RequestEvent]:
+        """Return the events, once."""
+
+    def cancel(self) -> None:
+        """Free what the call holds."""
+
+
+class Generation:
+    """Hands requests to the scheduler. A cache of responses and single flight will stand here."""
+
+    def __init__(self, scheduler: SchedulerLoop) -> None:
+        self._scheduler = scheduler
+
+    def generate(self, requests: Sequence[GenerateRequest], caller: Caller) -> EventStream:
+        """Start all requests of one call and return their events; if one is refused, none is started.
+
+        Raises: QueueFull, DoesNotFit, Draining, ModelLoading, ModelNotFound, InvalidRequest.
+        """
+        streams: list[RequestStream] = []
+        try:
+            for request in requests:
+                streams.append(self._scheduler.submit(request, caller))  # noqa: PERF401  (the except needs the list)
+        except BaseException:
+            for stream in streams:
+                stream.cancel()
+            raise
+        return streams[0] if len(streams) == 1 else MergedStream(streams, requests[0].num_choices)

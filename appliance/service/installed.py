@@ -1,0 +1,116 @@
+"""Which models there are, by the names that callers use, and how each would be run here."""
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+
+from appliance.core.admin import InstalledModel, LoadedModelStatus
+from appliance.core.plan import LoadPlan
+from appliance.errors import ApplianceError, InvalidRequest, ModelNotFound
+from models.manifest import ModelManifest
+from models.names import InvalidModelName, ModelName
+from models.store import ModelStore
+
+Planner = Callable[[str, ModelManifest, str | None], LoadPlan]
+"""`(model, manifest, variant) -> plan`; raises ApplianceError where the model cannot run on this machine."""
+
+
+class Installed:
+    """Owns the daemon's view of the store: read at start, after each change, and when a name is not known."""
+
+    def __init__(self, store: ModelStore, planner: Planner, default_model: str) -> None:
+        self._store = store
+        self._planner = planner
+        self._manifests: dict[str, ModelManifest] = {}
+        self.refresh()
+        self.default_model = _canonical(default_model)
+
+    def refresh(self) -> None:
+        """Read the store again."""
+        self._manifests = {name_of(manifest): manifest for manifest in self._store.list()}
+
+    def resolve(self, name: str | None) -> str:
+        """Return the canonical name of what a caller named, None being the default model.
+
+        Raises: ModelNotFound, with the nearest name; InvalidRequest, for what no version of a model can be.
+        """
+        if not name:
+            return self.default_model
+        canonical = _canonical(name)
+        self.manifest(canonical)
+        return canonical
+
+    def manifest(self, canonical: str) -> ModelManifest:
+        """Return the manifest behind a canonical name. Raises: ModelNotFound."""
+        base = canonical.partition("@")[0]
+        if base not in self._manifests:
+            self.refresh()
+        if base not in self._manifests:
+            raise ModelNotFound(f"no model is called {base!r}{self._nearest(base)}", param="model")
+        return self._manifests[base]
+
+    def plan(self, canonical: str) -> LoadPlan:
+        """Return how the model would be run now. Raises: ModelNotFound and what the choice of a backend raises."""
+        return self._planner(canonical, self.manifest(canonical), canonical.partition("@")[2] or None)
+
+    def views(self, loaded: Mapping[str, LoadedModelStatus]) -> tuple[InstalledModel, ...]:
+        """Return all models as operators see them."""
+        self.refresh()
+        return tuple(self.view(name, loaded) for name in self._manifests)
+
+    def view(self, canonical: str, loaded: Mapping[str, LoadedModelStatus]) -> InstalledModel:
+        """Return one model as operators see it; one that cannot run here says why among its reasons."""
+        manifest, status = self.manifest(canonical), loaded.get(canonical)
+        plan, reasons = self._try_plan(canonical)
+        context_tokens = status.context_tokens if status else plan.context_tokens if plan else None
+        return InstalledModel(
+            name=canonical,
+            format=manifest.format,
+            digest=manifest.digest,
+            size_bytes=manifest.size_bytes,
+            architecture=manifest.details.architecture,
+            num_parameters=manifest.details.num_parameters,
+            quantization=manifest.details.quantization,
+            trained_context_tokens=manifest.details.context_length_tokens,
+            context_tokens=context_tokens,
+            capabilities=_capabilities(manifest),
+            is_default=canonical == self.default_model,
+            is_pinned=status is not None and status.is_pinned,
+            state=status.state if status else "stopped",
+            path=manifest.files[0].path,
+            estimated_bytes=plan.estimated_bytes if plan else None,
+            licence=manifest.details.licence,
+            reasons=reasons,
+            added_s=manifest.added_s,
+        )
+
+    def _try_plan(self, canonical: str) -> tuple[LoadPlan | None, tuple[str, ...]]:
+        try:
+            plan = self.plan(canonical)
+        except ApplianceError as error:
+            return None, (error.message,)
+        return plan, plan.reasons
+
+    def _nearest(self, base: str) -> str:
+        near = get_close_matches(base, self._manifests, n=1)
+        return f"; did you mean {near[0]!r}?" if near else "; `appliance models list` shows those that are installed"
+
+
+def name_of(manifest: ModelManifest) -> str:
+    """Return the canonical name of a manifest."""
+    return str(ModelName.parse(f"{manifest.name}:{manifest.tag}"))
+
+
+def _canonical(name: str) -> str:
+    try:
+        parsed = ModelName.parse(name)
+    except InvalidModelName as error:
+        raise ModelNotFound(str(error), param="model") from None
+    if parsed.adapters:
+        raise InvalidRequest(f"{name!r}: adapters are not supported by this version", param="model")
+    return str(parsed)
+
+
+def _capabilities(manifest: ModelManifest) -> tuple[str, ...]:
+    if manifest.details.is_embedding:
+        return ("embedding",)
+    return ("completion", "chat") if manifest.details.has_chat_template else ("completion",)

@@ -1,0 +1,137 @@
+"""The whole API over a fake scheduler, served by the real server on a free port."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+from openai import OpenAI
+
+from appliance.api.app import Parts, build_api
+from appliance.api.server import HttpServer, bind, url_of
+from appliance.api.sse import StreamTiming
+from appliance.ops.keys import KeyStore
+from appliance.ops.metrics import Metrics
+from appliance.ops.ready import Readiness
+from appliance.ops.report import StatusReport
+from appliance.service.care import ModelCare
+from appliance.service.generate import Generation
+from appliance.service.installed import Installed
+from appliance.settings import ServerSettings
+from models.store import ModelStore
+from tests.fakes import FakeScheduler, load_plan
+
+T = TypeVar("T")
+PATIENT = StreamTiming(headers_after_s=60, comment_every_s=60)
+LOCAL_SECRET = "sk-of-this-machine"
+SERVER = ServerSettings(max_body_bytes=100_000, allowed_hosts=("box.example",), allowed_origins=("https://ui.example",))
+
+
+@dataclass
+class Daemon:
+    """A served API and what stands behind it. `do` runs a function on the server's thread."""
+
+    home: Path
+    scheduler: FakeScheduler
+    parts: Parts
+    url: str = ""
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+
+    def do(self, action: Callable[[], T]) -> T:
+        async def act() -> T:
+            return action()
+
+        return asyncio.run_coroutine_threadsafe(act(), self.loop).result(10)
+
+    def next_submitted(self) -> str:
+        """Wait until a request reaches the scheduler and return its id."""
+        return asyncio.run_coroutine_threadsafe(self.scheduler.submitted.get(), self.loop).result(10)
+
+    def next_cancelled(self) -> str:
+        """Wait until a request is cancelled and return its id."""
+        return asyncio.run_coroutine_threadsafe(self.scheduler.cancelled.get(), self.loop).result(10)
+
+
+def build(home: Path, timing: StreamTiming) -> Daemon:
+    scheduler: Any = FakeScheduler()
+    store, readiness = ModelStore(home), Readiness("guide")
+    installed = Installed(store, lambda model, manifest, variant: load_plan(model), "guide")
+    report = StatusReport(
+        scheduler=scheduler,
+        readiness=readiness,
+        memory=lambda: 2**30,
+        memory_total_bytes=2**31,
+        backend_versions=lambda: {"echo": "1"},
+        url="http://127.0.0.1:1",
+        home=home,
+        default_model="guide",
+    )
+    parts = Parts(
+        server=SERVER,
+        installed=installed,
+        generation=Generation(scheduler),
+        care=ModelCare(store, installed, scheduler),
+        keys=KeyStore(home / "keys"),
+        metrics=Metrics(),
+        readiness=readiness,
+        report=report,
+        timing=timing,
+    )
+    return Daemon(home=home, scheduler=scheduler, parts=parts)
+
+
+@pytest.fixture
+def timing() -> StreamTiming:
+    """Long enough never to matter; a test of keep-alive overrides it."""
+    return PATIENT
+
+
+@contextmanager
+def served(home: Path, timing: StreamTiming) -> Iterator[Daemon]:
+    daemon = build(home, timing)
+    listener = bind("127.0.0.1", 0)
+    daemon.url = url_of(listener)
+    servers: list[HttpServer] = []
+    started = threading.Event()
+
+    async def serve() -> None:
+        server = HttpServer(build_api(daemon.parts, local_secret=LOCAL_SECRET, machine_name="box.lan"))
+        servers.append(server)
+        started.set()
+        await server.serve(sockets=[listener])
+
+    thread = threading.Thread(target=daemon.loop.run_until_complete, args=(serve(),))
+    thread.start()
+    assert started.wait(10)
+    try:
+        yield daemon
+    finally:
+        daemon.loop.call_soon_threadsafe(servers[0].stop)
+        thread.join(10)
+        daemon.loop.close()
+
+
+@pytest.fixture
+def daemon(tmp_path: Path, timing: StreamTiming) -> Iterator[Daemon]:
+    with served(tmp_path, timing) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def http(daemon: Daemon) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=daemon.url, trust_env=False, timeout=10) as client:
+        yield client
+
+
+@pytest.fixture
+def openai(daemon: Daemon) -> Iterator[OpenAI]:
+    transport = httpx.Client(trust_env=False)
+    with OpenAI(
+        base_url=f"{daemon.url}/v1", api_key="none", max_retries=0, timeout=10, http_client=transport
+    ) as client:
+        yield client

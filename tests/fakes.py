@@ -1,0 +1,162 @@
+"""Stand-ins with real behaviour for tests: each does what the real one promises, without processes or models."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+
+from appliance.core.admin import LoadedModelStatus
+from appliance.core.caller import Caller
+from appliance.core.events import Accepted, Delta, Finished, FinishReason, RequestEvent, Timings, TokenLogprob, Usage
+from appliance.core.plan import Artefact, LoadPlan
+from appliance.core.request import GenerateRequest, RequestId
+from appliance.errors import ApplianceError
+from appliance.scheduler.stream import Inbox, RequestStream
+
+Script = Callable[[GenerateRequest], Iterable[RequestEvent | ApplianceError]]
+
+
+def accepted(request: GenerateRequest, num_prompt_tokens: int = 7, cached_tokens: int = 3) -> Accepted:
+    return Accepted(id=request.id, num_prompt_tokens=num_prompt_tokens, cached_tokens=cached_tokens)
+
+
+def delta(
+    request: GenerateRequest,
+    text: str,
+    *,
+    choice: int = 0,
+    num_tokens: int = 1,
+    logprobs: tuple[TokenLogprob, ...] = (),
+    timings: Timings | None = None,
+) -> Delta:
+    return Delta(id=request.id, choice=choice, num_tokens=num_tokens, text=text, logprobs=logprobs, timings=timings)
+
+
+def finished(
+    request: GenerateRequest, *, choice: int = 0, reason: FinishReason = "stop", completion_tokens: int = 2
+) -> Finished:
+    return Finished(
+        id=request.id,
+        choice=choice,
+        reason=reason,
+        usage=Usage(prompt_tokens=7, cached_tokens=3, completion_tokens=completion_tokens),
+        timings=Timings(queue_s=0.0, prefill_s=0.2, decode_s=0.1),
+        mean_token_probability=0.5,
+    )
+
+
+def two_words(request: GenerateRequest) -> list[RequestEvent | ApplianceError]:
+    """Every choice says `Hello wörld`."""
+    choices = range(request.num_choices)
+    return [
+        accepted(request),
+        *(delta(request, "Hello", choice=choice) for choice in choices),
+        *(delta(request, " wörld", choice=choice) for choice in choices),
+        *(finished(request, choice=choice) for choice in choices),
+    ]
+
+
+class FakeScheduler:
+    """Answers by a script. A script that neither finishes nor fails leaves its request running.
+
+    `refusal` is raised by the next `submit`; `requests` and `cancelled` record what came.
+    """
+
+    def __init__(self) -> None:
+        self.script: Script = two_words
+        self.refusal: ApplianceError | None = None
+        self.load_error: ApplianceError | None = None
+        self.load_ratios: Sequence[float] = (0.5, 1.0)
+        self.statuses: tuple[LoadedModelStatus, ...] = ()
+        self.requests: list[tuple[GenerateRequest, Caller]] = []
+        self.pins: list[tuple[str, bool]] = []
+        self.unloaded: list[str] = []
+        self.submitted: asyncio.Queue[RequestId] = asyncio.Queue()
+        self.cancelled: asyncio.Queue[RequestId] = asyncio.Queue()
+        self.inboxes: dict[RequestId, Inbox] = {}
+
+    @property
+    def last(self) -> GenerateRequest:
+        return self.requests[-1][0]
+
+    def submit(self, request: GenerateRequest, caller: Caller) -> RequestStream:
+        if self.refusal is not None:
+            refusal, self.refusal = self.refusal, None
+            raise refusal
+        self.requests.append((request, caller))
+        self.submitted.put_nowait(request.id)
+        self.inboxes[request.id] = Inbox()
+        self.tell(request, *self.script(request))
+        return RequestStream(request.id, self.inboxes[request.id], self._cancel, lambda _: None)
+
+    def tell(self, request: GenerateRequest, *events: RequestEvent | ApplianceError) -> None:
+        inbox = self.inboxes[request.id]
+        for event in events:
+            if isinstance(event, ApplianceError):
+                inbox.error = event
+            else:
+                inbox.events.append(event)
+        num_finished = sum(isinstance(event, Finished) for event in inbox.events)
+        if inbox.error is not None or num_finished == request.num_choices:
+            inbox.close()
+        inbox.wake()
+
+    def _cancel(self, request_id: RequestId) -> None:
+        inbox = self.inboxes[request_id]
+        if not inbox.is_closed:
+            inbox.events.clear()
+            inbox.close()
+            self.cancelled.put_nowait(request_id)
+
+    async def load(self, model: str) -> AsyncIterator[float]:
+        for ratio in self.load_ratios:
+            yield ratio
+        if self.load_error is not None:
+            raise self.load_error
+
+    async def unload(self, model: str) -> None:
+        self.unloaded.append(model)
+
+    def pin(self, model: str, is_pinned: bool) -> None:
+        self.pins.append((model, is_pinned))
+
+    def status(self) -> tuple[LoadedModelStatus, ...]:
+        return self.statuses
+
+
+def loaded_status(name: str, state: str = "ready") -> LoadedModelStatus:
+    return LoadedModelStatus(
+        name=name,
+        state=state,  # type: ignore[arg-type]
+        reason="",
+        backend="echo",
+        device="cpu",
+        is_pinned=False,
+        memory_bytes=2**20,
+        context_tokens=1024,
+        num_running=1,
+        num_waiting=2,
+        tokens_per_s=0.0,
+        kv_used_tokens=0,
+        kv_capacity_tokens=4096,
+        expires_in_s=None,
+    )
+
+
+def load_plan(model: str = "guide", *, context_tokens: int = 2048, estimated_bytes: int = 2**20) -> LoadPlan:
+    return LoadPlan(
+        model=model,
+        backend="echo",
+        artefact=Artefact(format="echo", path="", digest="sha256:0"),
+        device="cpu",
+        context_tokens=context_tokens,
+        kv_capacity_tokens=2 * context_tokens,
+        max_sequences=8,
+        max_step_sequences=4,
+        max_step_tokens=64,
+        threads_decode=1,
+        threads_prefill=1,
+        kv_type="f16",
+        gpu_layers=0,
+        step_time_target_s=0.1,
+        estimated_bytes=estimated_bytes,
+        reasons=("chosen by a test",),
+    )

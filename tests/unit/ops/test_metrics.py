@@ -1,0 +1,88 @@
+"""Metrics count what the events say."""
+
+from appliance.core.events import (
+    ModelStateChanged,
+    Outcome,
+    RequestAccepted,
+    RequestEnded,
+    RequestQueued,
+    SystemEvent,
+    TokensEmitted,
+)
+from appliance.core.request import RequestId
+from appliance.ops.metrics import Metrics
+
+
+def queued(id: str) -> SystemEvent:
+    return RequestQueued(id=RequestId(id), model="guide", caller="local")
+
+
+def taken(id: str) -> SystemEvent:
+    return RequestAccepted(id=RequestId(id), model="guide", num_prompt_tokens=100, cached_tokens=60, queue_s=0.02)
+
+
+def tokens(id: str, num_tokens: int, interval_s: float, *, is_first: bool = False) -> SystemEvent:
+    return TokensEmitted(
+        id=RequestId(id), model="guide", num_tokens=num_tokens, interval_s=interval_s, is_first=is_first
+    )
+
+
+def ended(id: str, outcome: Outcome) -> SystemEvent:
+    return RequestEnded(
+        id=RequestId(id),
+        model="guide",
+        caller="local",
+        outcome=outcome,
+        duration_s=1.0,
+        prompt_tokens=100,
+        mean_token_probability=0.75,
+    )
+
+
+def values(*events: SystemEvent) -> dict[str, float]:
+    metrics = Metrics()
+    for event in events:
+        metrics.observe(event)
+    lines = [line for line in metrics.render().decode().splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines)}
+
+
+def test_requests_move_from_waiting_to_running_to_ended() -> None:
+    found = values(queued("a"), queued("b"), queued("c"), taken("a"), taken("b"), ended("b", "stop"))
+    assert found['appliance_num_requests_waiting{model="guide"}'] == 1
+    assert found['appliance_num_requests_running{model="guide"}'] == 1
+    assert found['appliance_requests_total{model="guide",outcome="stop"}'] == 1
+
+
+def test_a_request_that_ends_in_the_queue_leaves_the_queue() -> None:
+    found = values(queued("a"), ended("a", "cancelled"), queued("b"), taken("b"))
+    assert found['appliance_num_requests_waiting{model="guide"}'] == 0
+    assert found['appliance_num_requests_running{model="guide"}'] == 1
+
+
+def test_the_first_token_and_the_next_are_told_apart() -> None:
+    found = values(tokens("a", 1, 0.4, is_first=True), tokens("a", 1, 0.03), tokens("a", 2, 0.04))
+    assert found['appliance_time_to_first_token_seconds_sum{model="guide"}'] == 0.4
+    assert found['appliance_inter_token_latency_seconds_count{model="guide"}'] == 2
+    assert found['appliance_generation_tokens_total{model="guide"}'] == 4
+
+
+def test_the_prefix_cache_is_counted_in_tokens() -> None:
+    found = values(queued("a"), taken("a"), ended("a", "stop"))
+    assert found['appliance_prefix_cache_queries_total{model="guide"}'] == 100
+    assert found['appliance_prefix_cache_hits_total{model="guide"}'] == 60
+    assert found['appliance_prompt_tokens_total{model="guide"}'] == 100
+    assert found['appliance_request_queue_time_seconds_sum{model="guide"}'] == 0.02
+    assert found['appliance_request_prompt_tokens_bucket{le="64.0",model="guide"}'] == 0
+    assert found['appliance_request_prompt_tokens_bucket{le="256.0",model="guide"}'] == 1
+    assert found['appliance_request_mean_token_probability_sum{model="guide"}'] == 0.75
+
+
+def test_a_model_is_in_one_state_and_holds_memory_while_it_is_ready() -> None:
+    ready = ModelStateChanged(model="guide", state="ready", reason="", memory_bytes=5)
+    stopped = ModelStateChanged(model="guide", state="stopped", reason="")
+    assert values(ready)['appliance_model_memory_bytes{model="guide"}'] == 5
+    found = values(ready, stopped)
+    assert found['appliance_model_memory_bytes{model="guide"}'] == 0
+    assert found['appliance_model_state{model="guide",state="stopped"}'] == 1
+    assert found['appliance_model_state{model="guide",state="ready"}'] == 0
