@@ -4,9 +4,10 @@ import asyncio
 import logging
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -20,6 +21,7 @@ from appliance.core.events import SystemEvent
 from appliance.errors import Forbidden
 from appliance.hardware.memory import memory_available_bytes
 from appliance.hardware.probe import probe
+from appliance.link.process import WorkerProcess
 from appliance.ops.keys import KeyStore
 from appliance.ops.lifecycle import ServiceManager, lock_home, watch_signals
 from appliance.ops.logs import set_up_logging
@@ -29,6 +31,7 @@ from appliance.ops.report import StatusReport
 from appliance.ops.runfiles import run_files
 from appliance.ops.warmup import warm_up
 from appliance.scheduler.loop import SchedulerLoop
+from appliance.scheduler.pool import Spawn
 from appliance.service.care import ModelCare
 from appliance.service.generate import Generation
 from appliance.service.installed import Installed
@@ -51,7 +54,7 @@ class Appliance:
 def serve(loaded: LoadedSettings, home: Path, environ: Mapping[str, str]) -> int:
     """Run the daemon until a signal ends it and return the exit code. Raises: ApplianceError, when it cannot start.
 
-    Of `environ`, only what systemd says about itself is read.
+    Of `environ`, what systemd says about itself is read; the rest, but for our own variables, is the workers'.
     """
     settings = loaded.settings
     set_up_logging(settings.log.level)
@@ -67,11 +70,21 @@ def serve(loaded: LoadedSettings, home: Path, environ: Mapping[str, str]) -> int
         local_secret = secrets.token_urlsafe(32)
         open_things.enter_context(run_files(home, url_of(listener), local_secret))
         manager = ServiceManager(environ.get("NOTIFY_SOCKET"), environ.get("WATCHDOG_USEC"))
-        uvloop.run(_run(settings, home, listener, keys, local_secret, manager))
+        spawn = partial(WorkerProcess.spawn, environ=worker_environ(environ))
+        uvloop.run(_run(settings, home, listener, keys, local_secret, manager, spawn))
     return 0
 
 
-def build(settings: Settings, home: Path, url: str, keys: KeyStore) -> Appliance:
+def worker_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what a worker may see: paths and threads as the operator set them, but neither keys nor systemd."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if not name.startswith("APPLIANCE_") and name not in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
+    }
+
+
+def build(settings: Settings, home: Path, url: str, keys: KeyStore, spawn: Spawn = WorkerProcess.spawn) -> Appliance:
     """Return the parts, connected; nothing runs yet. Needs the running loop."""
     snapshot = probe()
     store = ModelStore(home)
@@ -79,16 +92,14 @@ def build(settings: Settings, home: Path, url: str, keys: KeyStore) -> Appliance
     installed = Installed(store, planner.plan, settings.models.default_model)
     metrics, readiness = Metrics(), Readiness(installed.default_model)
 
-    def publish(event: SystemEvent) -> None:
-        for observe in (metrics.observe, readiness.observe, planner.observe):
-            observe(event)
-
+    observers = (metrics.observe, readiness.observe, planner.observe)
     scheduler = SchedulerLoop(
         installed.plan,
         settings.scheduler,
         memory=memory_available_bytes,
         memory_total_bytes=snapshot.memory_total_bytes,
-        publish=publish,
+        publish=lambda event: _tell(observers, event),
+        spawn=spawn,
     )
     report = StatusReport(
         scheduler=scheduler,
@@ -115,6 +126,11 @@ def build(settings: Settings, home: Path, url: str, keys: KeyStore) -> Appliance
     return Appliance(settings=settings, parts=parts, scheduler=scheduler)
 
 
+def _tell(observers: Iterable[Callable[[SystemEvent], None]], event: SystemEvent) -> None:
+    for observe in observers:
+        observe(event)
+
+
 async def _run(
     settings: Settings,
     home: Path,
@@ -122,9 +138,10 @@ async def _run(
     keys: KeyStore,
     local_secret: str,
     manager: ServiceManager,
+    spawn: Spawn,
 ) -> None:
     url = url_of(listener)
-    daemon = build(settings, home, url, keys)
+    daemon = build(settings, home, url, keys, spawn)
     server = HttpServer(build_api(daemon.parts, local_secret=local_secret, machine_name=socket.gethostname()))
     stop, stop_now = asyncio.Event(), asyncio.Event()
     watch_signals(stop.set, stop_now.set)

@@ -33,14 +33,15 @@ class CostModel:
     def __init__(self) -> None:
         self._normal = np.eye(len(_PRIOR)) * _RIDGE
         self._moment = _RIDGE * _PRIOR
-        self._weights: npt.NDArray[np.float64] | None = _PRIOR
+        self._weights: npt.NDArray[np.float64] = _PRIOR
+        self._is_stale = False
 
     def observe(self, shape: StepShape, step_s: float) -> None:
         """Learn from a step that was taken."""
         features = _features(shape)
         self._normal = _MEMORY * self._normal + np.outer(features, features)
         self._moment = _MEMORY * self._moment + features * step_s
-        self._weights = None
+        self._is_stale = True
 
     def predict_s(self, shape: StepShape) -> float:
         """Return the expected duration of a step of this shape."""
@@ -52,13 +53,14 @@ class CostModel:
         return int((target_s - self.predict_s(shape)) / max(per_token_s, 1e-9))
 
     def _fit(self) -> npt.NDArray[np.float64]:
-        if self._weights is None:
+        if self._is_stale:
             ridge = np.eye(len(_PRIOR)) * _RIDGE
             solved = np.linalg.solve(self._normal + ridge, self._moment + _RIDGE * _PRIOR)
-            self._weights = np.clip(solved, 0.0, None).astype(np.float64)  # no part of a step gives time back
+            self._weights = np.maximum(solved, 0.0)  # no part of a step gives time back
+            self._is_stale = False
         return self._weights
 
 
 def _features(shape: StepShape) -> npt.NDArray[np.float64]:
     raw = (1.0, shape.prefill_tokens, shape.decode_runs, shape.context_tokens, shape.retained_tokens)
-    return np.array(raw) / _SCALE
+    return np.array(raw, np.float64) / _SCALE

@@ -32,7 +32,7 @@ def file(tmp_path: Path) -> Path:
 def test_models_are_listed_with_context_and_capabilities(http: httpx.Client, openai: OpenAI) -> None:
     assert [model.id for model in openai.models.list()] == ["guide"]
     model = http.get("/v1/models/guide").json()
-    assert (model["object"], model["context_tokens"], model["owned_by"]) == ("model", 2048, "library")
+    assert (model["object"], model["context_length"], model["owned_by"]) == ("model", 2048, "library")
     assert "chat" in model["capabilities"]
 
 

@@ -6,13 +6,13 @@ from appliance.core.admin import InstalledModel
 
 
 class ModelWire(msgspec.Struct, frozen=True, kw_only=True):
-    """One model. The fields after `owned_by` are ours; `context_tokens` is what one sequence gets here."""
+    """One model. The fields after `owned_by` are ours; `context_length` is what one sequence gets here."""
 
     id: str
     created: int
     owned_by: str
-    context_tokens: int | None
-    trained_context_tokens: int | None
+    context_length: int | None
+    max_context_length: int | None
     capabilities: tuple[str, ...]
     object: str = "model"
     shutdown_date: None = None
@@ -32,7 +32,7 @@ def model_wire(model: InstalledModel) -> ModelWire:
         id=model.name,
         created=int(model.added_s or 0),
         owned_by=publisher if slash else "library",
-        context_tokens=model.context_tokens,
-        trained_context_tokens=model.trained_context_tokens,
+        context_length=model.context_tokens,
+        max_context_length=model.trained_context_tokens,
         capabilities=model.capabilities,
     )

@@ -151,7 +151,7 @@ def test_a_worker_that_closes_its_socket_and_lives_on_is_killed(run: Run, monkey
 def test_a_frame_larger_than_the_socket_holds_arrives_whole(run: Run) -> None:
     async def scenario() -> None:
         heard = Heard()
-        program = "size = 0\nwhile size < 4_000_000: size += len(link.recv(1 << 16))\nsys.exit(7)"
+        program = "size = 0\nwhile size < 4_000_000 and (data := link.recv(1 << 16)): size += len(data)\nsys.exit(7)"
         heard.spawn(program).send([Stop()] * 400_000)
         await heard.exited.wait()
         assert heard.causes == ["exited with code 7"]
