@@ -63,4 +63,6 @@ class CostModel:
 
 def _features(shape: StepShape) -> npt.NDArray[np.float64]:
     raw = (1.0, shape.prefill_tokens, shape.decode_runs, shape.context_tokens, shape.retained_tokens)
-    return np.array(raw, np.float64) / _SCALE
+    features: npt.NDArray[np.float64] = np.array(raw, np.float64)
+    features /= _SCALE
+    return features
