@@ -180,7 +180,7 @@ def _traits(plan: LoadPlan, options: EchoOptions) -> ModelTraits:
         max_step_outputs=_MAX_STEP_OUTPUTS,
         chunk_multiple_tokens=1,
         copy_cost="shared",
-        retain="free",
+        retain=options.retain,
         can_truncate=options.truncate,
         is_batch_invariant=True,
         kv_bytes_per_token=KV_BYTES_PER_TOKEN,

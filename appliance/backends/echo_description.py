@@ -1,5 +1,6 @@
 """Echo as the daemon sees it, and what the path of an echo artefact can ask for."""
 
+from typing import Literal
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -25,6 +26,7 @@ class EchoOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     context: int | None = None
     capacity: int | None = None
     truncate: bool = True
+    retain: Literal["free", "slows_steps", "no"] = "free"
     weights_bytes: int = 0
     load_s: float = 0.0
     step_s: float = 0.0

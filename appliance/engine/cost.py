@@ -2,23 +2,24 @@
 
     step_s = a + b * prefill_tokens + c * decode_runs + d * context_tokens + e * retained_tokens
 
-Fitted by least squares with exponential forgetting and a ridge towards a prior, so that it answers from the first
-step on and follows a machine that slows down.
+Fitted by least squares with a ridge towards a prior, so that it answers from the first step on, and only when it is
+asked: a step that nobody has to plan for costs one entry in a list.
 """
 
-from dataclasses import dataclass
+from collections import deque
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-_MEMORY = 0.98  # weight of the past at each new step: the last 50 steps count most
+_NUM_STEPS = 128  # how far back it looks: it follows a machine that slows down within seconds
 _RIDGE = 1e-3  # how many steps' worth of trust the prior has, in squared scaled units
+_MAX_STRETCH = 5.0  # the longest step is so many targets long
 _SCALE = np.array([1.0, 100.0, 10.0, 10_000.0, 10_000.0])  # one typical unit of each feature
 _PRIOR = np.array([0.01, 0.2, 0.02, 0.01, 0.005])  # seconds per typical unit, of a small model on two cores
 
 
-@dataclass(frozen=True, slots=True)
-class StepShape:
+class StepShape(NamedTuple):
     """The size of a step: prefill tokens, decoding runs, tokens attended to by all runs, and idle retained tokens."""
 
     prefill_tokens: int
@@ -31,38 +32,45 @@ class CostModel:
     """The fitted cost of a step on this machine with this model."""
 
     def __init__(self) -> None:
-        self._normal = np.eye(len(_PRIOR)) * _RIDGE
-        self._moment = _RIDGE * _PRIOR
-        self._weights: npt.NDArray[np.float64] = _PRIOR
-        self._is_stale = False
+        self._mixed: deque[tuple[StepShape, float]] = deque(maxlen=_NUM_STEPS)
+        self._plain: deque[tuple[StepShape, float]] = deque(maxlen=_NUM_STEPS)
 
     def observe(self, shape: StepShape, step_s: float) -> None:
-        """Learn from a step that was taken."""
-        features = _features(shape)
-        self._normal = _MEMORY * self._normal + np.outer(features, features)
-        self._moment = _MEMORY * self._moment + features * step_s
-        self._is_stale = True
+        """Learn from a step that was taken. Steps with prefill are remembered apart, or thousands without would be all
+        that is known when the next prompt comes."""
+        (self._mixed if shape.prefill_tokens else self._plain).append((shape, step_s))
 
     def predict_s(self, shape: StepShape) -> float:
         """Return the expected duration of a step of this shape."""
-        return float(_features(shape) @ self._fit())
+        return float(_features([shape])[0] @ self._weights())
 
-    def prefill_budget_tokens(self, shape: StepShape, target_s: float) -> int:
-        """Return how many prefill tokens can be added to `shape` within `target_s`; it may be 0 or less."""
-        per_token_s = float(self._fit()[1]) / _SCALE[1]
-        return int((target_s - self.predict_s(shape)) / max(per_token_s, 1e-9))
+    def prefill_budget_tokens(self, decodes: StepShape, num_prefills: int, target_s: float) -> int:
+        """Return how many prefill tokens fit beside `decodes`, while `num_prefills` prompts are being read.
 
-    def _fit(self) -> npt.NDArray[np.float64]:
-        if self._is_stale:
-            ridge = np.eye(len(_PRIOR)) * _RIDGE
-            solved = np.linalg.solve(self._normal + ridge, self._moment + _RIDGE * _PRIOR)
-            self._weights = np.maximum(solved, 0.0)  # no part of a step gives time back
-            self._is_stale = False
-        return self._weights
+        The target is what a stream waits for a single newcomer among many. It stretches with the newcomers for each
+        stream, up to `_MAX_STRETCH`: a batch that fills up sooner serves everybody faster.
+        """
+        weights = self._weights()
+        decodes_s = float(_features([decodes])[0] @ weights)
+        stretch = min(1 + num_prefills / max(decodes.decode_runs, 1), _MAX_STRETCH)
+        return int((target_s * stretch - decodes_s) * _SCALE[1] / max(float(weights[1]), 1e-6))
+
+    def _weights(self) -> npt.NDArray[np.float64]:
+        """Return the fitted seconds per typical unit, none negative: no part of a step gives time back."""
+        steps = [*self._mixed, *self._plain]
+        features = _features([shape for shape, _ in steps])
+        durations_s = np.array([step_s for _, step_s in steps], np.float64)
+        normal = features.T @ features + _RIDGE * np.eye(len(_PRIOR))
+        weights: npt.NDArray[np.float64] = np.linalg.solve(normal, features.T @ durations_s + _RIDGE * _PRIOR).astype(
+            np.float64
+        )
+        np.maximum(weights, 0.0, out=weights)
+        return weights
 
 
-def _features(shape: StepShape) -> npt.NDArray[np.float64]:
-    raw = (1.0, shape.prefill_tokens, shape.decode_runs, shape.context_tokens, shape.retained_tokens)
-    features: npt.NDArray[np.float64] = np.array(raw, np.float64)
+def _features(shapes: list[StepShape]) -> npt.NDArray[np.float64]:
+    """Return `(num_shapes, 5) float64`, each feature in its typical unit."""
+    features = np.ones((len(shapes), len(_SCALE)))
+    features[:, 1:] = np.array(shapes, np.float64).reshape(len(shapes), len(_SCALE) - 1)
     features /= _SCALE
     return features

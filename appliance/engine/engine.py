@@ -13,6 +13,7 @@ from appliance.backends.base import (
     LoadedModel,
     LogitsArray,
     Run,
+    SnapshotRejected,
     StepAborted,
     StepOutput,
     Tokenizer,
@@ -24,13 +25,15 @@ from appliance.errors import BackendError, InvalidRequest, OutOfDeviceMemory, to
 
 from .batcher import StepLimits, plan_step
 from .cost import CostModel, StepShape
-from .prefix import Entry, Match, PrefixIndex
+from .offload import OffloadedPrefix, OffloadedPrefixes
+from .prefix import Entry, Grid, PrefixIndex
 from .prompt import PreparedRequest
 from .sampler import Scratch
 from .sequence import Sequence, Vocabulary
 
 MIN_SHARED_TOKENS = 32  # waiting for another's prefill to be copied must save more than this
-MAX_RETAINED_TOKENS = 4096  # where idle cells slow every step: so much costs about a seventh of one stream's speed
+MAX_IDLE_TOKENS = 512  # where idle cells slow every step, no more stay in the cache while others run
+OFFLOAD_RATIO = 0.5  # of the KV cache's own size: what prefixes may take in main memory
 _CLASS_RANK: dict[Priority, int] = {"interactive": 0, "normal": 1, "batch": 2}
 
 
@@ -54,14 +57,14 @@ class Engine:
         )
         self._vocabulary = Vocabulary(tokenizer, Scratch(traits.vocab_size), traits.max_context_tokens)
         self._cost = CostModel()
-        self._index = PrefixIndex(traits.chunk_multiple_tokens, can_truncate=traits.can_truncate)
+        grid = Grid(traits.chunk_multiple_tokens, traits.can_truncate)
+        self._index = PrefixIndex(grid)
+        max_bytes = int(traits.kv_capacity_tokens * traits.kv_bytes_per_token * OFFLOAD_RATIO)
+        self._offloaded = OffloadedPrefixes(grid, max_bytes)
         self._free_handles = list(range(traits.max_sequences - 1, -1, -1))
         self._waiting: list[Sequence] = []
         self._running: list[Sequence] = []
         self._arrivals = itertools.count()
-        self._max_retained_tokens = {"free": traits.kv_capacity_tokens, "slows_steps": MAX_RETAINED_TOKENS, "no": 0}[
-            traits.retain
-        ]
         self.num_steps = 0
         self.num_preemptions = 0
         self.num_tokens_drawn = 0
@@ -144,6 +147,7 @@ class Engine:
     def check_integrity(self) -> None:
         """Assert that index, handles and model agree. For tests."""
         self._index.check_integrity()
+        self._offloaded.check_integrity()
         running = {s.handle for s in self._running}
         assert len(running) == len(self._running)
         assert len(self._index) + len(self._free_handles) == self._traits.max_sequences
@@ -160,31 +164,42 @@ class Engine:
             if len(self._running) >= self._limits.max_sequences:
                 break
             request = sequence.request
-            match = self._index.match(sequence.tokens, owner=None if request.cache_prompt else request.id)
+            owner = None if request.cache_prompt else request.id
+            match = self._index.match(sequence.tokens, owner=owner)
             if match.num_coming - match.num_tokens >= MIN_SHARED_TOKENS:
                 continue  # someone computes this prefix right now: copied in a moment, it costs nothing
-            if not self._has_room(sequence, match):
+            offloaded, num_usable = self._offloaded.match(sequence.tokens, owner=owner)
+            if offloaded is not None and num_usable > match.num_tokens:
+                source: Entry | OffloadedPrefix | None = offloaded
+                num_cached = num_usable
+            else:
+                source, num_cached = match.entry, match.num_tokens
+            if not self._has_room(sequence, source, num_cached):
                 break  # whoever came later does not overtake
-            self._take_place(sequence, match)
+            self._take_place(sequence, source, num_cached)
             if sequence.choice == 0 and sequence.num_tokens == sequence.num_prompt:
                 accepted = Accepted(
                     id=request.id, num_prompt_tokens=sequence.num_prompt, cached_tokens=sequence.cached_tokens
                 )
                 events.append(accepted)
+        self._clear_idle_cells()
         return events
 
-    def _has_room(self, sequence: Sequence, match: Match) -> bool:
+    def _has_room(self, sequence: Sequence, source: Entry | OffloadedPrefix | None, num_cached: int) -> bool:
         """Return whether the sequence fits beside the running ones, after evicting what is merely retained."""
-        needed = sequence.num_tokens - match.num_tokens + len(self._running)
+        needed = sequence.num_tokens + len(self._running)
+        if isinstance(source, OffloadedPrefix):
+            needed = max(needed, len(source.tokens))
+        else:
+            needed -= num_cached
         while self._running and (self._model.free_tokens() < needed or not self._free_handles):
-            if not self._evict_oldest(keep=match.entry):
+            if not self._evict_oldest(keep=source):
                 return False
         return True
 
-    def _take_place(self, sequence: Sequence, match: Match) -> None:
-        """Give the sequence a handle that begins with the matched prefix, and let it run."""
-        source, num_cached = match.entry, match.num_tokens
-        if source is not None and not source.is_locked and source.num_tokens == num_cached:
+    def _take_place(self, sequence: Sequence, source: Entry | OffloadedPrefix | None, num_cached: int) -> None:
+        """Give the sequence a handle that begins with what `source` holds of it, and let it run."""
+        if isinstance(source, Entry) and not source.is_locked and source.num_tokens == num_cached:
             handle = source.handle
             self._index.remove(handle)
         else:
@@ -193,8 +208,10 @@ class Engine:
                     self._evict_oldest(keep=None)
                     source, num_cached = None, 0
             handle = self._free_handles.pop()
-            if source is not None:
+            if isinstance(source, Entry):
                 self._model.copy(source.handle, handle, num_cached)
+            elif source is not None:
+                num_cached = self._restore(handle, source, num_cached)
         now_s = self._clock()
         sequence.admit(handle, num_cached, now_s)
         entry = Entry(
@@ -210,6 +227,36 @@ class Engine:
         self._waiting.remove(sequence)
         self._running.append(sequence)
         self._running.sort(key=_order)
+
+    # Main memory: what nobody uses moves out of the cells where idle cells slow every step.
+
+    def _clear_idle_cells(self) -> None:
+        while self._index.retained_tokens > self._max_idle_tokens():
+            entry = self._index.oldest_retained(keep=None)
+            assert entry is not None
+            if entry.num_tokens >= MIN_SHARED_TOKENS:
+                snapshot = self._model.snapshot(entry.handle, entry.num_tokens)
+                tokens = entry.tokens[: entry.num_tokens].copy()
+                self._offloaded.insert(OffloadedPrefix(entry.owner, tokens, snapshot))
+            self._free(entry.handle)
+
+    def _max_idle_tokens(self) -> int:
+        if self._traits.retain == "no":
+            return 0
+        is_free = self._traits.retain == "free" or not self._running
+        return self._traits.kv_capacity_tokens if is_free else MAX_IDLE_TOKENS
+
+    def _restore(self, handle: int, prefix: OffloadedPrefix, num_cached: int) -> int:
+        """Bring a prefix back and return how much of it is there: nothing, if it cannot be read or does not fit."""
+        if num_cached == len(prefix.tokens):
+            self._offloaded.remove(prefix)  # the sequence continues all of it, and leaves more behind
+        try:
+            self._model.restore(handle, prefix.snapshot)
+        except (SnapshotRejected, KVCacheFull):
+            return 0
+        if num_cached < len(prefix.tokens):
+            self._model.truncate(handle, num_cached)
+        return num_cached
 
     # The step: plan, compute, and make room where the cache is full.
 
@@ -231,7 +278,9 @@ class Engine:
         num_decodes = sum(work.is_decode for work in works)
         budget = None
         if num_decodes and num_decodes < len(works):
-            budget = self._cost.prefill_budget_tokens(self._shape(num_decodes, 0), self._step_time_target_s)
+            budget = self._cost.prefill_budget_tokens(
+                self._shape(num_decodes, 0), len(works) - num_decodes, self._step_time_target_s
+            )
         counts = plan_step(works, self._limits, budget)
         planned = [(s, n) for s, n in zip(self._running, counts, strict=True) if n]
         planned.sort(key=lambda item: item[1] > 1)
@@ -257,14 +306,13 @@ class Engine:
         handle, sequence.handle = sequence.handle, None
         assert handle is not None
         self._running.remove(sequence)
-        if sequence.num_computed and sequence.request.cache_prompt and self._max_retained_tokens:
+        if sequence.num_computed and sequence.request.cache_prompt:
             self._index.release(handle, self._clock())
-            while self._index.num_retained() > 1 and self._index.retained_tokens > self._max_retained_tokens:
-                self._evict_oldest(keep=None)
+            self._clear_idle_cells()
         else:
             self._free(handle)
 
-    def _evict_oldest(self, keep: Entry | None) -> bool:
+    def _evict_oldest(self, keep: Entry | OffloadedPrefix | None) -> bool:
         entry = self._index.oldest_retained(keep)
         if entry is None:
             return False

@@ -48,13 +48,26 @@ def common_prefix_tokens(left: TokenArray, right: TokenArray) -> int:
     return first if differs[first] else length
 
 
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Where a match may end: on multiples of `num_tokens`, or, where state cannot be truncated, only at its end."""
+
+    num_tokens: int
+    can_truncate: bool
+
+    def usable_tokens(self, num_shared: int, num_held: int) -> int:
+        """Return how much can be used of `num_held` tokens that share `num_shared` with a prompt."""
+        if not self.can_truncate:
+            return num_held if num_shared >= num_held else 0
+        num_tokens = min(num_shared, num_held)
+        return num_tokens - num_tokens % self.num_tokens
+
+
 class PrefixIndex:
     """Every handle in use, by the tokens it holds."""
 
-    def __init__(self, grid_tokens: int, *, can_truncate: bool) -> None:
-        """Matches end on multiples of `grid_tokens`; where state cannot be truncated, an entry matches whole or not."""
-        self._grid_tokens = grid_tokens
-        self._can_truncate = can_truncate
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid
         self._entries: dict[int, Entry] = {}
 
     def __len__(self) -> int:
@@ -98,13 +111,13 @@ class PrefixIndex:
             if owner is not None and entry.owner != owner:
                 continue
             shared = min(common_prefix_tokens(entry.tokens[: entry.num_planned], tokens), limit)
-            coming = max(coming, self._usable(shared, entry.num_planned))
-            usable = self._usable(shared, entry.num_tokens)
+            coming = max(coming, self._grid.usable_tokens(shared, entry.num_planned))
+            usable = self._grid.usable_tokens(shared, entry.num_tokens)
             if usable > held:
                 best, held = entry, usable
         return Match(best, held, coming)
 
-    def oldest_retained(self, keep: Entry | None) -> Entry | None:
+    def oldest_retained(self, keep: object) -> Entry | None:
         """Return the entry to evict next, retained and least recently used, but not `keep`."""
         retained = [entry for entry in self._entries.values() if not entry.is_locked and entry is not keep]
         return min(retained, key=lambda entry: entry.last_used_s, default=None)
@@ -120,9 +133,3 @@ class PrefixIndex:
             assert 0 <= entry.num_tokens <= entry.num_planned <= len(entry.tokens)
             assert entry.is_locked or entry.num_tokens > 0
             assert entry.tokens.dtype == np.int32
-
-    def _usable(self, num_shared: int, num_held: int) -> int:
-        if not self._can_truncate:
-            return num_held if num_shared >= num_held else 0
-        num_tokens = min(num_shared, num_held)
-        return num_tokens - num_tokens % self._grid_tokens

@@ -5,6 +5,7 @@ owns the model and the engine. The process ends when the daemon says so or its e
 """
 
 import argparse
+import gc
 import logging
 import os
 import queue
@@ -74,6 +75,8 @@ class Worker:
         tokenizer = loading.open_tokenizer(plan.artefact)
         self._reader = PromptReader(tokenizer, model.traits.max_context_tokens)
         engine = Engine(model, tokenizer, plan.step_time_target_s, time.monotonic)
+        gc.collect()
+        gc.freeze()  # a vocabulary is some hundred thousand objects that no later collection needs to look at
         _log.info("loaded %s in %.1f s", plan.model, time.monotonic() - started_s)
         self._send([Ready(traits=model.traits, memory_bytes=_memory_bytes())])
         return engine

@@ -49,6 +49,8 @@ class LlamaCppModel:
         self._scratch_sequence = self.traits.max_sequences
         self._batch = TokenBatch(self.traits.max_step_tokens, self.traits.max_context_tokens)
         self._cells = CellTable(self.traits.kv_capacity_tokens, self.traits.max_sequences)
+        self._outputs: LogitsArray = np.empty((0, 0), np.float32)
+        self._outputs_address = 0
 
     def step(self, batch: Batch) -> StepOutput:
         """Decode the batch in one call, which the library undoes as a whole when it fails."""
@@ -135,12 +137,21 @@ class LlamaCppModel:
         vocab_size = self.traits.vocab_size
         if num_outputs == 0:
             return tuple(np.empty((0, vocab_size), np.float32) for _ in batch.runs)
-        rows = np.ctypeslib.as_array(native.llama_get_logits(self._context), (num_outputs, vocab_size))
+        rows = self._output_rows()
         logits, end = [], 0
         for run in batch.runs:
             begin, end = end, end + run.num_outputs
             logits.append(rows[begin:end])
         return tuple(logits)
+
+    def _output_rows(self) -> LogitsArray:
+        """Return the library's buffer of logits, all rows; the array is made anew only when the buffer has moved."""
+        pointer = native.llama_get_logits(self._context)
+        address = ctypes.addressof(pointer.contents)
+        if address != self._outputs_address:
+            self._outputs = np.ctypeslib.as_array(pointer, (self.traits.max_step_outputs, self.traits.vocab_size))
+            self._outputs_address = address
+        return self._outputs
 
     def _read_state(self, sequence: int, num_tokens: int) -> Snapshot:
         content = np.empty(native.llama_state_seq_get_size(self._context, sequence), np.uint8)

@@ -7,14 +7,21 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-import llama_cpp as native
-
 from appliance.errors import BackendError
+
+# GNU OpenMP's threads wait for each other by spinning, within a step and also between two steps, when only Python
+# works. So long a spin covers the waits within a step; past it a thread sleeps and leaves its core to the daemon, which
+# otherwise takes the core of the thread that everyone waits for. Read once, when the library is loaded.
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+# A failed assertion in the library shall end the worker at once, not start a debugger on it first.
+os.environ.setdefault("GGML_NO_BACKTRACE", "1")
+
+import llama_cpp as native
 
 _log = logging.getLogger(__name__)
 
 # libllama's warnings speak to its developers (a context below the trained one, a token type it corrects).
-_LOG_LEVELS = {3: logging.INFO, 4: logging.ERROR}
+_LOG_LEVELS = {4: logging.ERROR}
 _IS_CONTINUED, _IS_ERROR = 5, 4
 
 _last_errors: deque[str] = deque(maxlen=4)
@@ -35,8 +42,6 @@ def _on_log(level: int, text: bytes, _user_data: object) -> None:
     _log.log(_LOG_LEVELS.get(level, logging.DEBUG), "%s", line)
 
 
-# A failed assertion in the library shall end the worker at once, not start a debugger on it first.
-os.putenv("GGML_NO_BACKTRACE", "1")
 native.llama_log_set(_on_log, None)
 native.llama_backend_init()
 

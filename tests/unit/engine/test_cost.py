@@ -36,13 +36,25 @@ def test_the_chunk_fills_the_time_that_decodes_leave() -> None:
     for shape in shapes(200):
         model.observe(shape, true_cost_s(shape))
     decodes = StepShape(prefill_tokens=0, decode_runs=4, context_tokens=1000, retained_tokens=0)
-    left_s = 0.1 - true_cost_s(decodes)
-    assert model.prefill_budget_tokens(decodes, 0.1) == pytest.approx(left_s / 0.0016, rel=0.1)
+    left_s = 0.125 - true_cost_s(decodes)
+    assert model.prefill_budget_tokens(decodes, 1, 0.1) == pytest.approx(left_s / 0.0016, rel=0.1)
+
+
+def test_the_step_stretches_with_the_newcomers_for_each_stream_but_not_without_end() -> None:
+    model = CostModel()
+    for shape in shapes(200):
+        model.observe(shape, true_cost_s(shape))
+    decodes = StepShape(prefill_tokens=0, decode_runs=2, context_tokens=1000, retained_tokens=0)
+
+    def step_s(num_prefills: int) -> float:
+        return model.prefill_budget_tokens(decodes, num_prefills, 0.1) * 0.0016 + true_cost_s(decodes)
+
+    assert [step_s(n) for n in (2, 4, 100)] == pytest.approx([0.2, 0.3, 0.5], rel=0.05)
 
 
 def test_it_answers_before_the_first_step() -> None:
     decodes = StepShape(prefill_tokens=0, decode_runs=1, context_tokens=0, retained_tokens=0)
-    assert 0 < CostModel().prefill_budget_tokens(decodes, 0.1) < 512
+    assert 0 < CostModel().prefill_budget_tokens(decodes, 1, 0.1) < 512
 
 
 def test_it_follows_a_machine_that_became_slower() -> None:

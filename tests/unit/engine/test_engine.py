@@ -196,6 +196,27 @@ def test_a_retained_prefix_goes_before_anyone_is_preempted() -> None:
     assert bench.finished("b").reason == "length"
 
 
+def test_what_nobody_uses_leaves_the_cells_while_others_run_and_comes_back_when_it_is_asked_for() -> None:
+    bench = Bench("echo:?retain=slows_steps", context_tokens=2048, kv_capacity_tokens=8192)
+    bench.start(text_prompt("a", "a" * 900, 4)).run()
+    assert bench.engine.stats(0.0, 0).kv_retained_tokens == 903
+    bench.start(text_prompt("b", "b" * 50, 30))
+    bench.step(2)
+    assert bench.engine.stats(0.0, 0).kv_retained_tokens == 0
+    bench.start(text_prompt("c", "a" * 904 + "c", 4)).run()
+    assert bench.finished("c").usage.cached_tokens == 903
+    assert bench.text("c") == Bench(context_tokens=2048).start(text_prompt("c", "a" * 904 + "c", 4)).run().text("c")
+
+
+def test_a_part_of_what_left_the_cells_serves_another_prompt() -> None:
+    bench = Bench("echo:?retain=slows_steps", context_tokens=2048, kv_capacity_tokens=8192)
+    bench.start(text_prompt("a", "s" * 700 + "first", 4)).run()
+    bench.start(text_prompt("b", "b" * 50, 4)).run()
+    for name in "cd":
+        bench.start(text_prompt(name, "s" * 700 + name, 4)).run()
+        assert bench.finished(name).usage.cached_tokens == 700
+
+
 def test_logprobs_are_those_of_the_row_before_penalties() -> None:
     biased = SamplingParams(temperature=0.0, logit_bias={ord("!"): 100.0})
     bench = Bench().start(text_prompt("a", "abc", 2, sampling=biased, logprobs=2)).run()
@@ -222,6 +243,13 @@ def test_the_first_prompt_token_ids_are_used_as_they_are() -> None:
     assert Bench().start(request).run().text("a") == "aba"
 
 
+PATHS = [
+    "echo:",
+    "echo:?truncate=0",
+    "echo:?retain=slows_steps",
+    "echo:?retain=slows_steps&truncate=0",
+    "echo:?retain=no",
+]
 requests_strategy = st.lists(
     st.tuples(
         st.sampled_from(["shared prefix of some length, then ", "another beginning "]),
@@ -241,12 +269,11 @@ def alone(request: GenerateRequest, limits: dict[str, int]) -> Bench:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(requests_strategy, st.sampled_from([192, 256, 4096]), st.sampled_from([2, 8]), st.booleans())
+@given(requests_strategy, st.sampled_from([192, 256, 4096]), st.sampled_from([2, 8]), st.sampled_from(PATHS))
 def test_whoever_else_is_there_each_request_gets_the_answer_it_gets_alone(
-    parts: list[tuple[str, str, int, float, int, bool]], capacity: int, width: int, can_truncate: bool
+    parts: list[tuple[str, str, int, float, int, bool]], capacity: int, width: int, path: str
 ) -> None:
     limits = {"context_tokens": 128, "kv_capacity_tokens": capacity, "max_step_sequences": width}
-    path = "echo:" if can_truncate else "echo:?truncate=0"
     bench = Bench(path, **limits)
     cancelled = set()
     made = []

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.core.request import RequestId
-from appliance.engine.prefix import Entry, PrefixIndex, common_prefix_tokens
+from appliance.engine.prefix import Entry, Grid, PrefixIndex, common_prefix_tokens
 
 OWNER = RequestId("r")
 
@@ -23,7 +23,7 @@ def entry(handle: int, tokens: list[int], num_tokens: int | None = None, *, is_l
 
 
 def index(*entries: Entry, grid: int = 1, can_truncate: bool = True) -> PrefixIndex:
-    made = PrefixIndex(grid, can_truncate=can_truncate)
+    made = PrefixIndex(Grid(grid, can_truncate))
     for each in entries:
         made.insert(each)
     return made
