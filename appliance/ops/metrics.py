@@ -1,6 +1,7 @@
 """Prometheus metrics, counted from the system's events; names as vLLM's dashboards have them, with our prefix."""
 
-from functools import singledispatchmethod
+from collections.abc import Callable
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -52,20 +53,26 @@ class Metrics:
         self._is_in_state = self._gauge("model_state", "1 for the state that the model is in", "state")
         self._memory_bytes = self._gauge("model_memory_bytes", "Memory of the model's worker")
         self._accepted: set[str] = set()
+        self._of_tokens: dict[str, tuple[Counter, Histogram, Histogram]] = {}
+        self._observers: dict[type, Callable[[Any], None]] = {
+            TokensEmitted: self._tokens,
+            RequestQueued: self._queued,
+            RequestAccepted: self._taken,
+            RequestEnded: self._ended,
+            ModelStateChanged: self._model,
+        }
 
     def render(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
-    @singledispatchmethod
     def observe(self, event: SystemEvent) -> None:
         """Count one event."""
+        self._observers[type(event)](event)
 
-    @observe.register
     def _queued(self, event: RequestQueued) -> None:
         self._num_waiting.labels(event.model).inc()
 
-    @observe.register
     def _taken(self, event: RequestAccepted) -> None:
         self._accepted.add(event.id)
         self._num_waiting.labels(event.model).dec()
@@ -75,13 +82,19 @@ class Metrics:
         self._cache_queries.labels(event.model).inc(event.num_prompt_tokens)
         self._cache_hits.labels(event.model).inc(event.cached_tokens)
 
-    @observe.register
     def _tokens(self, event: TokensEmitted) -> None:
-        self._generation_tokens.labels(event.model).inc(event.num_tokens)
-        histogram = self._time_to_first_token_s if event.is_first else self._inter_token_latency_s
-        histogram.labels(event.model).observe(event.interval_s)
+        # Every token of every stream comes by here, so the series of its model are looked up once.
+        series = self._of_tokens.get(event.model)
+        if series is None:
+            series = self._of_tokens[event.model] = (
+                self._generation_tokens.labels(event.model),
+                self._time_to_first_token_s.labels(event.model),
+                self._inter_token_latency_s.labels(event.model),
+            )
+        tokens, first, later = series
+        tokens.inc(event.num_tokens)
+        (first if event.is_first else later).observe(event.interval_s)
 
-    @observe.register
     def _ended(self, event: RequestEnded) -> None:
         was_accepted = event.id in self._accepted
         self._accepted.discard(event.id)
@@ -92,7 +105,6 @@ class Metrics:
         if event.mean_token_probability is not None:
             self._probability.labels(event.model).observe(event.mean_token_probability)
 
-    @observe.register
     def _model(self, event: ModelStateChanged) -> None:
         for state in _STATES:
             self._is_in_state.labels(event.model, state).set(state == event.state)

@@ -132,22 +132,29 @@ class SchedulerLoop:
     def _on_messages(self, model: str, messages: list[FromWorker]) -> None:
         now_s = self._clock()
         events: list[RequestEvent] = []
+        is_settled = True
         for message in messages:
-            if isinstance(message, Loading):
-                self._scheduler.on_progress(model, message.ratio)
-                self._pool.tell(model, message.ratio)
-            elif isinstance(message, Ready):
-                self._scheduler.on_loaded(model, message.traits, message.memory_bytes, now_s)
-            elif isinstance(message, LoadFailed):
-                self._scheduler.on_load_failed(model, from_info(message.error), now_s)
-            elif isinstance(message, Stats):
-                self._scheduler.on_stats(model, message)
-            else:
+            if isinstance(message, RequestEvent):
                 events.append(message)
+            else:
+                self._on_news(model, message, now_s)
+                is_settled = False
         if events:
             self._pool.deliver(events)
-            self._scheduler.on_events(events, now_s)
-        self._after()
+            is_settled = not self._scheduler.on_events(events, now_s) and is_settled
+        if not is_settled:
+            self._after()
+
+    def _on_news(self, model: str, message: Loading | Ready | LoadFailed | Stats, now_s: float) -> None:
+        if isinstance(message, Loading):
+            self._scheduler.on_progress(model, message.ratio)
+            self._pool.tell(model, message.ratio)
+        elif isinstance(message, Ready):
+            self._scheduler.on_loaded(model, message.traits, message.memory_bytes, now_s)
+        elif isinstance(message, LoadFailed):
+            self._scheduler.on_load_failed(model, from_info(message.error), now_s)
+        else:
+            self._scheduler.on_stats(model, message)
 
     def _on_worker_exit(self, model: str, cause: str) -> None:
         self._scheduler.on_worker_exit(model, cause, self._clock())

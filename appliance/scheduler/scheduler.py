@@ -160,8 +160,11 @@ class Scheduler:
         entry.stats = stats
         self._fleet.measure(entry, stats.memory_bytes)
 
-    def on_events(self, events: Sequence[RequestEvent], now_s: float) -> None:
-        """Take in what one step of a worker brought; events of forgotten requests are dropped."""
+    def on_events(self, events: Sequence[RequestEvent], now_s: float) -> bool:
+        """Take in what one step of a worker brought; events of forgotten requests are dropped.
+
+        Returns whether a place became free: most steps only bring tokens, and change nothing that is planned.
+        """
         has_free_places = False
         for event in events:
             record = self._requests.get(event.id)
@@ -180,6 +183,7 @@ class Scheduler:
                 self._end(record, "error", now_s, from_info(event.error))
         if has_free_places:
             self._settle(now_s)
+        return has_free_places
 
     # Time
 
