@@ -51,8 +51,8 @@ class PromptReader:
         if len(tokens) >= self._max_context_tokens:
             raise ContextLengthExceeded(
                 f"the prompt has {len(tokens)} tokens, and model '{request.model}' has a context of "
-                f"{self._max_context_tokens} tokens, of which the answer needs at least one; shorten the prompt or set "
-                "engine.context_tokens higher",
+                f"{self._max_context_tokens} tokens, of which the answer needs one; shorten the prompt, or set "
+                "engine.context_tokens higher if the model was made for more",
                 param="messages" if isinstance(request.prompt, ChatPrompt) else "prompt",
             )
         return PreparedRequest(request, tokens, received_s, waited_s)

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -24,7 +23,7 @@ BASE_ENVIRON: Mapping[str, str] = {"PATH": os.defpath, "LANG": "C.UTF-8"}
 REAP_TIMEOUT_S = 5.0
 """How long a worker that closed its socket may take to end by itself: libraries free large maps slowly."""
 
-_NUM_KEPT_LINES = 20
+_LEVELS = logging.getLevelNamesMapping()
 _READ_BYTES = 2**16
 
 
@@ -144,20 +143,18 @@ class WorkerProcess:
 
 
 class _StderrLog:
-    """Routes what a worker writes to stderr to the log, line by line, and keeps the last lines."""
+    """Routes what a worker writes to stderr to the log, line by line, and keeps the last one that may be a cause.
+
+    The worker's own lines begin with their level; whatever else appears there, a library wrote on its way out.
+    """
 
     def __init__(self, model: str, pipe: IO[bytes]) -> None:
         self._model = model
         self._pipe = pipe
         self._rest = b""
-        self._lines: deque[str] = deque(maxlen=_NUM_KEPT_LINES)
+        self.last_line: str | None = None
         os.set_blocking(pipe.fileno(), False)
         asyncio.get_running_loop().add_reader(pipe, self._read)
-
-    @property
-    def last_line(self) -> str | None:
-        """Return the last line that is not blank."""
-        return self._lines[-1] if self._lines else None
 
     def close(self) -> None:
         """Read what is left without waiting for more: a grandchild may hold the pipe open."""
@@ -186,6 +183,12 @@ class _StderrLog:
 
     def _keep(self, line: bytes) -> None:
         text = line.decode(errors="replace").rstrip()
-        if text:
-            self._lines.append(text)
-            logger.info("%s: %s", self._model, text)
+        if not text:
+            return
+        name, _, rest = text.partition(" ")
+        level = _LEVELS.get(name)
+        if level is None:
+            level, rest = logging.INFO, text
+        if name not in _LEVELS or level > logging.INFO:
+            self.last_line = rest
+        logger.log(level, "%s: %s", self._model, rest)

@@ -176,12 +176,14 @@ def test_sending_to_a_dead_worker_does_no_harm(run: Run) -> None:
 def test_what_a_worker_writes_to_stderr_is_in_the_log(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         heard = Heard()
-        heard.spawn("print('one\\ntwo', file=sys.stderr)")
+        heard.spawn("print('one\\nWARNING two\\nINFO three', file=sys.stderr)")
         await heard.exited.wait()
+        assert heard.causes == ["exited with code 0: two"]
 
     with caplog.at_level(logging.INFO, "appliance.link"):
         run(scenario())
-    assert [record.getMessage() for record in caplog.records] == ["m: one", "m: two"]
+    records = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert records == [("INFO", "m: one"), ("WARNING", "m: two"), ("INFO", "m: three")]
 
 
 def test_a_worker_sees_neither_the_daemons_environment_nor_its_terminal(
