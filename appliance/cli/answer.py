@@ -65,12 +65,11 @@ def print_figures(answer: Answer) -> None:
     """Print tokens and speed to standard error, where they are no part of the answer."""
     if answer.end is None or answer.end.usage is None:
         return
-    usage, decode_s = answer.end.usage, answer.total_s - answer.first_s
-    # The first token came with the prompt; the others took the time after it.
-    speed = f"{(usage.completion_tokens - 1) / decode_s:.1f} tokens/s" if usage.completion_tokens > 1 else "one token"
+    usage, tokens_per_s = answer.end.usage, answer.end.tokens_per_s
+    speed = "" if tokens_per_s is None else f", {tokens_per_s:.1f} tokens/s"
     print(
         f"[{answer.end.model}: {usage.prompt_tokens} prompt tokens ({usage.cached_tokens} cached), "
-        f"{usage.completion_tokens} generated, first after {answer.first_s:.2f} s, {speed}]",
+        f"{usage.completion_tokens} generated, first after {answer.first_s:.2f} s{speed}]",
         file=sys.stderr,
     )
 

@@ -16,11 +16,12 @@ class ChatUsage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChatEnd(msgspec.Struct, frozen=True, kw_only=True):
-    """Which model answered, why it stopped and what it used."""
+    """Which model answered, why it stopped, what it used and how fast it wrote, by the daemon's clock."""
 
     model: str
     finish_reason: str | None
     usage: ChatUsage | None
+    tokens_per_s: float | None = None
 
 
 class _Delta(msgspec.Struct, frozen=True):
@@ -42,25 +43,31 @@ class _Usage(msgspec.Struct, frozen=True):
     prompt_tokens_details: _PromptDetails | None = None
 
 
+class _Timings(msgspec.Struct, frozen=True):
+    predicted_per_second: float | None = None
+
+
 class _Chunk(msgspec.Struct, frozen=True):
     model: str = ""
     choices: tuple[_Choice, ...] = ()
     usage: _Usage | None = None
+    timings: _Timings | None = None
     error: ErrorBody | None = None
 
 
 def read_chunks(events: Iterable[bytes]) -> Iterator[str | ChatEnd]:
     """Yield the text of the events' chunks as it comes, then a `ChatEnd`. Raises: ClientError."""
-    model, reason, usage = "", None, None
+    model, reason, usage, tokens_per_s = "", None, None, None
     for data in events:
         if data == b"[DONE]":
-            yield ChatEnd(model=model, finish_reason=reason, usage=usage)
+            yield ChatEnd(model=model, finish_reason=reason, usage=usage, tokens_per_s=tokens_per_s)
             return
         chunk: _Chunk = decode(data, _Chunk)
         if chunk.error is not None:
             raise ClientError(chunk.error.message, status=to_status(chunk.error.code), code=chunk.error.code)
         model = chunk.model or model
         usage = _to_usage(chunk.usage) or usage
+        tokens_per_s = chunk.timings.predicted_per_second if chunk.timings else tokens_per_s
         for choice in chunk.choices:
             reason = choice.finish_reason or reason
             if choice.delta.content:

@@ -232,19 +232,25 @@ class Engine:
 
     def _clear_idle_cells(self) -> None:
         while self._index.retained_tokens > self._max_idle_tokens():
-            entry = self._index.oldest_retained(keep=None)
-            assert entry is not None
-            if entry.num_tokens >= MIN_SHARED_TOKENS:
-                snapshot = self._model.snapshot(entry.handle, entry.num_tokens)
-                tokens = entry.tokens[: entry.num_tokens].copy()
-                self._offloaded.insert(OffloadedPrefix(entry.owner, tokens, snapshot))
-            self._free(entry.handle)
+            self._evict_oldest(keep=None)
 
     def _max_idle_tokens(self) -> int:
         if self._traits.retain == "no":
             return 0
         is_free = self._traits.retain == "free" or not self._running
         return self._traits.kv_capacity_tokens if is_free else MAX_IDLE_TOKENS
+
+    def _evict_oldest(self, keep: Entry | OffloadedPrefix | None) -> bool:
+        """Take the least recently used idle prefix, but not `keep`, out of the cache; False if there is none."""
+        entry = self._index.oldest_retained(keep)
+        if entry is None:
+            return False
+        if entry.num_tokens >= MIN_SHARED_TOKENS:
+            snapshot = self._model.snapshot(entry.handle, entry.num_tokens)
+            tokens = entry.tokens[: entry.num_tokens].copy()
+            self._offloaded.insert(OffloadedPrefix(entry.owner, tokens, snapshot))
+        self._free(entry.handle)
+        return True
 
     def _restore(self, handle: int, prefix: OffloadedPrefix, num_cached: int) -> int:
         """Bring a prefix back and return how much of it is there: nothing, if it cannot be read or does not fit."""
@@ -299,10 +305,10 @@ class Engine:
         num_prefill_tokens = sum(count for _, count in planned if count > 1)
         self._cost.observe(self._shape(num_decodes, num_prefill_tokens), step_s)
 
-    # Leaving: finished, cancelled, evicted, preempted.
+    # Leaving: finished, cancelled, preempted.
 
     def _leave(self, sequence: Sequence) -> None:
-        """End a running sequence. What it holds is retained, as far as idle cells are worth their price."""
+        """End a running sequence. What it holds is retained."""
         handle, sequence.handle = sequence.handle, None
         assert handle is not None
         self._running.remove(sequence)
@@ -311,13 +317,6 @@ class Engine:
             self._clear_idle_cells()
         else:
             self._free(handle)
-
-    def _evict_oldest(self, keep: Entry | OffloadedPrefix | None) -> bool:
-        entry = self._index.oldest_retained(keep)
-        if entry is None:
-            return False
-        self._free(entry.handle)
-        return True
 
     def _preempt_youngest(self) -> None:
         """Send the youngest sequence back to waiting. The last one is never sent: it fits by its context limit."""

@@ -127,7 +127,7 @@ def test_chat_yields_text_and_then_the_end(daemon: FakeDaemon) -> None:
     items = list(Client(daemon.url).chat_stream("guide", HELLO, temperature=0.0))
 
     usage = ChatUsage(prompt_tokens=5, completion_tokens=2, cached_tokens=3)
-    assert items == ["Hel", "lo", ChatEnd(model="guide", finish_reason="stop", usage=usage)]
+    assert items == ["Hel", "lo", ChatEnd(model="guide", finish_reason="stop", usage=usage, tokens_per_s=42.0)]
     assert daemon.asked[-1].body == {
         "model": "guide",
         "messages": [{"role": "user", "content": "Hello"}],

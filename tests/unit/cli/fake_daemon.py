@@ -176,4 +176,5 @@ USAGE = {
     "model": "guide",
     "choices": [],
     "usage": {"prompt_tokens": 5, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 3}},
+    "timings": {"predicted_per_second": 42.0},
 }
