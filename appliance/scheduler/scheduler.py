@@ -84,7 +84,7 @@ class Scheduler:
         if entry.is_in_use or entry.loaders:
             raise Conflict(f"model '{model}' is in use; unload it when its requests have ended")
         if entry.is_pinned:
-            raise Conflict(f"model '{model}' is pinned; unpin it first")
+            raise Conflict(f"model '{model}' is pinned; let it go first: appliance models pin {model} --off")
         if entry.state in ("loading", "ready"):
             self._fleet.stop(entry, "unloaded by an operator", now_s)
         elif entry.state == "failed":
