@@ -1,6 +1,7 @@
 """The daemon as a whole: the only file that knows every layer. Puts the parts together, runs them, takes them down."""
 
 import asyncio
+import gc
 import logging
 import secrets
 import socket
@@ -151,6 +152,8 @@ async def _run(
         await daemon.scheduler.start([daemon.parts.installed.resolve(name) for name in settings.models.pinned])
         await server.listening.wait()
         helpers = [asyncio.create_task(_warm_up(daemon)), asyncio.create_task(manager.keep_watchdog())]
+        gc.collect()
+        gc.freeze()  # what is there now stays: no later collection stops the streams to look at it
         manager.tell("READY=1")
         logger.info("appliance %s listens on %s, its state is in %s", appliance.__version__, url, home)
         await stop.wait()

@@ -33,6 +33,7 @@ from .sequence import Sequence, Vocabulary
 
 MIN_SHARED_TOKENS = 32  # waiting for another's prefill to be copied must save more than this
 MAX_IDLE_TOKENS = 512  # where idle cells slow every step, no more stay in the cache while others run
+LEARN_EVERY_STEPS = 8  # of those without prefill, which come by the thousand and are much alike
 OFFLOAD_RATIO = 0.5  # of the KV cache's own size: what prefixes may take in main memory
 _CLASS_RANK: dict[Priority, int] = {"interactive": 0, "normal": 1, "batch": 2}
 
@@ -303,6 +304,8 @@ class Engine:
     def _learn(self, planned: list[tuple[Sequence, int]], step_s: float) -> None:
         num_decodes = sum(count == 1 for _, count in planned)
         num_prefill_tokens = sum(count for _, count in planned if count > 1)
+        if not num_prefill_tokens and self.num_steps % LEARN_EVERY_STEPS:
+            return
         self._cost.observe(self._shape(num_decodes, num_prefill_tokens), step_s)
 
     # Leaving: finished, cancelled, preempted.
