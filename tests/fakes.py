@@ -125,7 +125,7 @@ class FakeScheduler:
 def loaded_status(name: str, state: str = "ready") -> LoadedModelStatus:
     return LoadedModelStatus(
         name=name,
-        state=state,  # type: ignore[arg-type]
+        state=state,
         reason="",
         backend="echo",
         device="cpu",

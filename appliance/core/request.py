@@ -8,6 +8,8 @@ from .sampling import SamplingParams, StopConditions
 
 RequestId = NewType("RequestId", str)
 Priority = Literal["interactive", "normal", "batch"]
+PRIORITY_RANK: dict[Priority, int] = {"interactive": 0, "normal": 1, "batch": 2}
+"""Who goes first: the lower rank."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -3,17 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from appliance.core.traits import ModelTraits
+
 MIN_CHUNK_TOKENS = 16  # below this a prefill beside decodes would take longer in overhead than in reading
-
-
-@dataclass(frozen=True, slots=True)
-class StepLimits:
-    """The most that one step takes, from the model's traits. Chunks end on `grid_tokens`, but for a prompt's last."""
-
-    max_sequences: int
-    max_tokens: int
-    max_outputs: int
-    grid_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,26 +21,26 @@ class Work:
         return self.num_pending == 1
 
 
-def plan_step(works: Sequence[Work], limits: StepLimits, prefill_budget_tokens: int | None) -> list[int]:
+def plan_step(works: Sequence[Work], traits: ModelTraits, prefill_budget_tokens: int | None) -> list[int]:
     """Return how many tokens each sequence computes in the next step, 0 for those left out.
 
     `works` stand in the order of their rank. `prefill_budget_tokens` bounds all chunks together while others decode;
     None lets prefill fill the step. The first chunk is at least `MIN_CHUNK_TOKENS`, so that a prompt always advances.
     """
     counts = [0] * len(works)
-    sequences_left = min(limits.max_sequences, limits.max_outputs)
-    tokens_left = limits.max_tokens
+    sequences_left = min(traits.max_step_sequences, traits.max_step_outputs)
+    tokens_left = traits.max_step_tokens
     for index, work in enumerate(works):
         if work.is_decode and sequences_left and tokens_left:
             counts[index] = 1
             sequences_left -= 1
             tokens_left -= 1
     if prefill_budget_tokens is not None:
-        tokens_left = min(tokens_left, max(prefill_budget_tokens, MIN_CHUNK_TOKENS, limits.grid_tokens))
+        tokens_left = min(tokens_left, max(prefill_budget_tokens, MIN_CHUNK_TOKENS, traits.chunk_multiple_tokens))
     for index, work in enumerate(works):
         if work.is_decode or not sequences_left:
             continue
-        counts[index] = chunk_tokens(work, tokens_left, limits.grid_tokens)
+        counts[index] = chunk_tokens(work, tokens_left, traits.chunk_multiple_tokens)
         tokens_left -= counts[index]
         sequences_left -= counts[index] > 0
     return counts

@@ -20,10 +20,10 @@ from appliance.backends.base import (
 )
 from appliance.core.events import Accepted, Failed, RequestEvent
 from appliance.core.messages import Stats
-from appliance.core.request import Priority, RequestId
+from appliance.core.request import PRIORITY_RANK, RequestId
 from appliance.errors import BackendError, InvalidRequest, OutOfDeviceMemory, to_info
 
-from .batcher import StepLimits, plan_step
+from .batcher import plan_step
 from .cost import CostModel, StepShape
 from .offload import OffloadedPrefix, OffloadedPrefixes
 from .prefix import Entry, Grid, PrefixIndex
@@ -35,7 +35,6 @@ MIN_SHARED_TOKENS = 32  # waiting for another's prefill to be copied must save m
 MAX_IDLE_TOKENS = 512  # where idle cells slow every step, no more stay in the cache while others run
 LEARN_EVERY_STEPS = 8  # of those without prefill, which come by the thousand and are much alike
 OFFLOAD_RATIO = 0.5  # of the KV cache's own size: what prefixes may take in main memory
-_CLASS_RANK: dict[Priority, int] = {"interactive": 0, "normal": 1, "batch": 2}
 
 
 class Engine:
@@ -50,12 +49,6 @@ class Engine:
         self._clock = clock
         self._step_time_target_s = step_time_target_s
         self._traits = traits
-        self._limits = StepLimits(
-            max_sequences=traits.max_step_sequences,
-            max_tokens=traits.max_step_tokens,
-            max_outputs=traits.max_step_outputs,
-            grid_tokens=traits.chunk_multiple_tokens,
-        )
         self._vocabulary = Vocabulary(tokenizer, Scratch(traits.vocab_size), traits.max_context_tokens)
         self._cost = CostModel()
         grid = Grid(traits.chunk_multiple_tokens, traits.can_truncate)
@@ -162,7 +155,7 @@ class Engine:
     def _admit(self) -> list[RequestEvent]:
         events: list[RequestEvent] = []
         for sequence in list(self._waiting):
-            if len(self._running) >= self._limits.max_sequences:
+            if len(self._running) >= self._traits.max_step_sequences:
                 break
             request = sequence.request
             owner = None if request.cache_prompt else request.id
@@ -288,7 +281,7 @@ class Engine:
             budget = self._cost.prefill_budget_tokens(
                 self._shape(num_decodes, 0), len(works) - num_decodes, self._step_time_target_s
             )
-        counts = plan_step(works, self._limits, budget)
+        counts = plan_step(works, self._traits, budget)
         planned = [(s, n) for s, n in zip(self._running, counts, strict=True) if n]
         planned.sort(key=lambda item: item[1] > 1)
         return planned
@@ -341,7 +334,7 @@ class Engine:
 
 
 def _order(sequence: Sequence) -> tuple[int, int]:
-    return _CLASS_RANK[sequence.request.priority], sequence.rank
+    return PRIORITY_RANK[sequence.request.priority], sequence.rank
 
 
 def _run(sequence: Sequence, count: int) -> Run:

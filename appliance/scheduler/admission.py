@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from appliance.core.events import ModelState
-from appliance.core.request import Priority, RequestId
+from appliance.core.request import PRIORITY_RANK, Priority, RequestId
 from appliance.core.units import format_seconds
 from appliance.errors import ApplianceError, InvalidRequest, ModelLoading, QueueFull
 
@@ -14,7 +14,6 @@ NUM_SPARE_CHOICES = 2
 
 MIN_RETRY_S = 1.0
 MAX_RETRY_S = 60.0
-_RANKS: dict[Priority, int] = {"interactive": 0, "normal": 1, "batch": 2}
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +35,7 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
 
 def in_order(waiting: Sequence[Waiting]) -> list[Waiting]:
     """Return the requests in the order in which they are served: by class, then by arrival."""
-    return sorted(waiting, key=lambda w: (_RANKS[w.priority], w.arrived_s))
+    return sorted(waiting, key=lambda w: (PRIORITY_RANK[w.priority], w.arrived_s))
 
 
 def choose(waiting: Sequence[Waiting], num_running_choices: int, places: Places) -> tuple[RequestId, ...]:

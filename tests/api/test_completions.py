@@ -45,7 +45,7 @@ def test_a_prompt_may_be_text_or_tokens_one_or_many(
 
 
 def test_many_prompts_are_streamed_as_their_choices(openai: OpenAI, daemon: Daemon) -> None:
-    daemon.scheduler.script = lambda r: [delta(r, r.prompt.text), finished(r)]  # type: ignore[union-attr]
+    daemon.scheduler.script = lambda r: [delta(r, r.prompt.text), finished(r)]
     texts: dict[int, str] = {}
     with openai.completions.create(model="guide", prompt=["a", "b", "c"], stream=True) as stream:
         for chunk in stream:

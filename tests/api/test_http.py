@@ -101,7 +101,7 @@ def test_what_nobody_foresaw_is_a_500_with_its_cause_in_the_log_only(
     def break_down(_: object) -> list[object]:
         raise RuntimeError("a secret detail")
 
-    daemon.scheduler.script = break_down  # type: ignore[assignment]
+    daemon.scheduler.script = break_down
     response = http.post("/v1/chat/completions", json=HI)
     assert (response.status_code, response.json()["error"]["type"]) == (500, "server_error")
     assert "secret" not in response.text

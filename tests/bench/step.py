@@ -10,11 +10,10 @@ import argparse
 import socket
 import statistics
 import time
-from collections.abc import Sequence
 
 import numpy as np
 
-from appliance.backends.base import Batch, Snapshot, StepOutput, TokenArray
+from appliance.backends.base import Batch, StepOutput
 from appliance.backends.echo_tokenizer import EchoTokenizer
 from appliance.core.request import GenerateRequest, RequestId, TokenPrompt
 from appliance.core.sampling import SamplingParams, StopConditions
@@ -31,7 +30,7 @@ SAMPLINGS = {
 
 
 class InstantModel:
-    """Answers with rows of random logits, at no cost."""
+    """Answers with rows of random logits, at no cost. Of the seam it has what these sequences use."""
 
     def __init__(self, num_sequences: int, vocab_size: int) -> None:
         random = np.random.default_rng(0)
@@ -77,24 +76,6 @@ class InstantModel:
 
     def free_tokens(self) -> int:
         return 32768 - sum(self._lengths)
-
-    def snapshot(self, sequence: int, num_tokens: int) -> Snapshot:
-        raise NotImplementedError
-
-    def restore(self, sequence: int, snapshot: Snapshot) -> None:
-        raise NotImplementedError
-
-    def embed(self, inputs: Sequence[TokenArray]) -> np.ndarray:
-        raise NotImplementedError
-
-    def set_threads(self, decode: int, prefill: int) -> None:
-        raise NotImplementedError
-
-    def abort(self) -> None:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        raise NotImplementedError
 
 
 def measure(sampling: SamplingParams, num_sequences: int, vocab_size: int, num_steps: int) -> tuple[float, float]:

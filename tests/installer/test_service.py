@@ -21,7 +21,7 @@ NO_FIXED_DEFAULT = {"context_tokens", "kv_capacity_tokens", "threads"}
 @pytest.fixture
 def service() -> dict[str, str]:
     unit = configparser.ConfigParser(strict=True, interpolation=None)
-    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.optionxform = str
     unit.read(UNIT)
     return dict(unit["Service"])
 

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from litestar import Response, get, post
 from litestar.di import NamedDependency
@@ -14,14 +14,15 @@ from appliance.api.body import read_json
 from appliance.api.errors import HttpRequest
 from appliance.api.respond import caller_of, json_reply, json_response
 from appliance.api.sse import SseResponse, StreamTiming, unless_gone
-from appliance.core.request import RequestId
+from appliance.core.request import GenerateRequest, RequestId
 from appliance.dialects.openai.chat import ChatRequest, chat_to_core
 from appliance.dialects.openai.chat_reply import ChatChunks, chat_completion
 from appliance.dialects.openai.completions import CompletionRequest, completion_to_core
 from appliance.dialects.openai.completions_reply import CompletionChunks, completion
 from appliance.dialects.openai.errors import error_event
 from appliance.dialects.openai.models import ModelListWire, model_wire
-from appliance.dialects.openai.reply import Answer, ReplyStream
+from appliance.dialects.openai.reply import Answer, ChunkWriter, ReplyStream
+from appliance.dialects.openai.sampling import GenerationFields
 from appliance.service.care import ModelCare
 from appliance.service.generate import EventStream, Generation
 from appliance.service.installed import Installed
@@ -39,15 +40,15 @@ async def chat_completions(
     """Answer a conversation."""
     wire = await read_json(request, ChatRequest, server.max_body_bytes)
     id, created_s, model = new_id(), int(time.time()), installed.resolve(wire.model)
-    core = chat_to_core(wire, id, model)
-    events = generation.generate([core], refine(caller_of(request), wire.user))
-    if wire.stream:
-        chunks = ChatChunks(id, model, created_s, includes_usage=wire.includes_usage)
-        reply = ReplyStream(chunks, core.num_choices, includes_usage=wire.includes_usage)
-        return SseResponse(written(events, reply), error_event, timing)
-    answer = Answer(core.num_choices)
-    await unless_gone(request.receive, gather(events, answer))
-    return json_reply(chat_completion(answer, id, model, created_s))
+    return await reply(
+        request,
+        wire,
+        [chat_to_core(wire, id, model)],
+        generation,
+        timing,
+        chunks=ChatChunks(id, model, created_s, includes_usage=wire.includes_usage),
+        whole=lambda answer: chat_completion(answer, id, model, created_s),
+    )
 
 
 @post("/v1/completions", status_code=200)
@@ -61,16 +62,15 @@ async def completions(
     """Continue one or many prompts."""
     wire = await read_json(request, CompletionRequest, server.max_body_bytes)
     id, created_s, model = new_id(), int(time.time()), installed.resolve(wire.model)
-    cores = completion_to_core(wire, id, model)
-    n = cores[0].num_choices
-    events = generation.generate(cores, refine(caller_of(request), wire.user))
-    if wire.stream:
-        chunks = CompletionChunks(id, model, created_s, includes_usage=wire.includes_usage)
-        reply = ReplyStream(chunks, n, includes_usage=wire.includes_usage)
-        return SseResponse(written(events, reply), error_event, timing)
-    answer = Answer(n, len(cores))
-    await unless_gone(request.receive, gather(events, answer))
-    return json_reply(completion(answer, id, model, created_s))
+    return await reply(
+        request,
+        wire,
+        completion_to_core(wire, id, model),
+        generation,
+        timing,
+        chunks=CompletionChunks(id, model, created_s, includes_usage=wire.includes_usage),
+        whole=lambda answer: completion(answer, id, model, created_s),
+    )
 
 
 @get("/v1/models", sync_to_thread=False)
@@ -88,6 +88,27 @@ def get_model(name: FromPath[str], care: NamedDependency[ModelCare]) -> Response
 def new_id() -> RequestId:
     """Return an id that no other request has."""
     return RequestId(uuid.uuid4().hex)
+
+
+async def reply(
+    request: HttpRequest,
+    wire: GenerationFields,
+    cores: Sequence[GenerateRequest],
+    generation: Generation,
+    timing: StreamTiming,
+    *,
+    chunks: ChunkWriter,
+    whole: Callable[[Answer], bytes],
+) -> ASGIApp:
+    """Let the engine work and answer as the caller asked: with a stream of `chunks`, or `whole`."""
+    n = cores[0].num_choices
+    events = generation.generate(cores, refine(caller_of(request), wire.user))
+    if wire.stream:
+        stream = ReplyStream(chunks, n, includes_usage=wire.includes_usage)
+        return SseResponse(written(events, stream), error_event, timing)
+    answer = Answer(n, len(cores))
+    await unless_gone(request.receive, gather(events, answer))
+    return json_reply(whole(answer))
 
 
 async def written(events: EventStream, reply: ReplyStream) -> AsyncGenerator[bytes, None]:

@@ -28,7 +28,7 @@ _last_errors: deque[str] = deque(maxlen=4)
 _level_of_last_line = 0
 
 
-@native.llama_log_callback  # type: ignore[untyped-decorator]
+@native.llama_log_callback  # type: ignore[untyped-decorator]  # the library has no types
 def _on_log(level: int, text: bytes, _user_data: object) -> None:
     """Hand a line of the library's log on. An error is kept: it says why the call that follows from it failed."""
     global _level_of_last_line

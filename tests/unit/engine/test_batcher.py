@@ -3,9 +3,31 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.engine.batcher import MIN_CHUNK_TOKENS, StepLimits, Work, chunk_tokens, plan_step
+from appliance.core.traits import ModelTraits
+from appliance.engine.batcher import MIN_CHUNK_TOKENS, Work, chunk_tokens, plan_step
 
-LIMITS = StepLimits(max_sequences=4, max_tokens=512, max_outputs=64, grid_tokens=1)
+
+def limits(max_sequences: int = 4, max_outputs: int = 64, grid_tokens: int = 1) -> ModelTraits:
+    return ModelTraits(
+        task="generate",
+        vocab_size=512,
+        max_context_tokens=8192,
+        kv_capacity_tokens=8192,
+        max_sequences=64,
+        max_step_sequences=max_sequences,
+        max_step_tokens=512,
+        max_step_outputs=max_outputs,
+        chunk_multiple_tokens=grid_tokens,
+        copy_cost="shared",
+        retain="free",
+        can_truncate=True,
+        is_batch_invariant=True,
+        kv_bytes_per_token=4,
+        max_adapters_per_step=0,
+    )
+
+
+LIMITS = limits()
 DECODE = Work(num_computed=100, num_pending=1)
 
 
@@ -34,8 +56,7 @@ def test_a_step_takes_no_more_sequences_than_the_model() -> None:
 
 
 def test_a_step_asks_for_no_more_rows_than_the_model_returns() -> None:
-    limits = StepLimits(max_sequences=8, max_tokens=512, max_outputs=2, grid_tokens=1)
-    assert plan_step([DECODE] * 4, limits, None) == [1, 1, 0, 0]
+    assert plan_step([DECODE] * 4, limits(max_sequences=8, max_outputs=2), None) == [1, 1, 0, 0]
 
 
 def test_chunks_end_on_the_grid_but_for_the_last_of_a_prompt() -> None:
@@ -44,8 +65,7 @@ def test_chunks_end_on_the_grid_but_for_the_last_of_a_prompt() -> None:
 
 
 def test_a_budget_below_the_grid_still_lets_a_prompt_advance() -> None:
-    limits = StepLimits(max_sequences=4, max_tokens=512, max_outputs=64, grid_tokens=64)
-    assert plan_step([prompt(1000), DECODE], limits, 10) == [64, 1]
+    assert plan_step([prompt(1000), DECODE], limits(grid_tokens=64), 10) == [64, 1]
 
 
 works = st.lists(st.builds(Work, st.integers(0, 2000), st.integers(1, 3000)), max_size=12)
@@ -54,7 +74,7 @@ works = st.lists(st.builds(Work, st.integers(0, 2000), st.integers(1, 3000)), ma
 @given(works, st.none() | st.integers(-1000, 1000))
 def test_no_step_breaks_a_limit(candidates: list[Work], budget: int | None) -> None:
     counts = plan_step(candidates, LIMITS, budget)
-    assert sum(counts) <= LIMITS.max_tokens
-    assert sum(count > 0 for count in counts) <= LIMITS.max_sequences
+    assert sum(counts) <= LIMITS.max_step_tokens
+    assert sum(count > 0 for count in counts) <= LIMITS.max_step_sequences
     assert all(0 <= count <= work.num_pending for count, work in zip(counts, candidates, strict=True))
     assert not candidates or any(counts)

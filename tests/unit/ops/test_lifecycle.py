@@ -27,7 +27,7 @@ def test_the_first_signal_stops_and_the_next_stops_now() -> None:
     async def listen() -> list[str]:
         heard: list[str] = []
         now = asyncio.Event()
-        watch_signals(lambda: heard.append("stop"), lambda: (heard.append("now"), now.set()))  # type: ignore[func-returns-value]
+        watch_signals(lambda: heard.append("stop"), lambda: (heard.append("now"), now.set()))
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.sleep(0)
         os.kill(os.getpid(), signal.SIGINT)

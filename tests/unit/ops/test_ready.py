@@ -66,8 +66,8 @@ def test_the_default_model_is_asked_for_one_token_again_and_again_until_it_answe
             readiness.observe(answer())
             return [finished(scheduler.last)]
 
-        scheduler.script = script  # type: ignore[assignment]
-        await warm_up(Generation(scheduler), "guide", readiness)  # type: ignore[arg-type]
+        scheduler.script = script
+        await warm_up(Generation(scheduler), "guide", readiness)
         assert readiness.reason is None
         return scheduler
 

@@ -17,7 +17,7 @@ def requests(*ids: str) -> list[GenerateRequest]:
 
 
 def start(scheduler: FakeScheduler, *ids: str) -> EventStream:
-    return Generation(scheduler).generate(requests(*ids), LOCAL)  # type: ignore[arg-type]
+    return Generation(scheduler).generate(requests(*ids), LOCAL)
 
 
 def test_choices_are_numbered_through() -> None:
