@@ -1,66 +1,61 @@
-"""The probes read trees that stand in for `/`: one captured, the others reconstructed (see their README)."""
+"""All probes together, on a small machine that is written out, on nothing at all, and on this one."""
 
+import time
 from pathlib import Path
 
-import pytest
+import msgspec
 
-from appliance.hardware.cgroup import read_limits
-from appliance.hardware.cpu import parse_allowed_cpus
-from appliance.hardware.memory import memory_available_bytes, memory_total_bytes
+from appliance.core.hardware import Board, Disk, HardwareSnapshot, Instruction, Memory, NumaNode, System
 from appliance.hardware.probe import cpu_busy_ratio, probe
+from tests.unit.hardware.trees import FILES, LINKS, plant
 
-TREES = Path(__file__).parents[2] / "data" / "hardware"
-KIB, GIB = 1024, 2**30
-
-
-def test_a_virtual_machine_with_version_1_groups_without_limits() -> None:
-    snapshot = probe(TREES / "epyc-vm")
-    assert snapshot.cpu_model == "AMD EPYC"
-    assert {"avx512_vnni", "avx512_bf16"} <= snapshot.cpu_features
-    assert (snapshot.logical_cores, snapshot.physical_cores, snapshot.usable_cores) == (2, 2, 2)
-    assert snapshot.memory_total_bytes == 24_684_100 * KIB
-    assert snapshot.notes == ()
-    assert memory_available_bytes(TREES / "epyc-vm") == 24_057_440 * KIB
+GIB = 2**30
 
 
-def test_threads_of_one_core_count_once_and_the_quota_of_a_parent_group_counts() -> None:
-    snapshot = probe(TREES / "container-v2")
-    assert (snapshot.logical_cores, snapshot.physical_cores) == (8, 4)
-    # Six of eight threads are allowed, on four cores; the parent's quota pays for 2.5 of them.
-    assert snapshot.usable_cores == 2
-    assert snapshot.memory_total_bytes == 4 * GIB
+def test_a_machine_is_described_whole(tmp_path: Path) -> None:
+    snapshot = probe(plant(tmp_path, FILES, LINKS))
+    processor = snapshot.processor
+    assert (processor.model, processor.instructions) == ("Some CPU", {Instruction.AVX2, Instruction.FMA})
+    assert (processor.logical_cores, processor.physical_cores) == (5, 3)
+    assert (processor.performance_cores, processor.efficiency_cores) == (2, 1)
+    assert (processor.quota_cores, processor.usable_cores) == (1.5, 1)
+    assert (processor.max_mhz, processor.governor, len(processor.caches)) == (4500, "powersave", 2)
+    assert snapshot.memory == Memory(total_bytes=4 * GIB, physical_bytes=8 * GIB, limit_bytes=4 * GIB, swap_bytes=0)
+    assert snapshot.numa_nodes == (NumaNode(index=0, cpus=(0, 1, 2, 3, 4), memory_bytes=8 * GIB),)
+    assert snapshot.board == Board(family="other", model="Maker Board 1")
+    assert snapshot.disks == (Disk(name="sda", kind="ssd", model="Disk", size_bytes=2048000 * 512, mounts=("/",)),)
+    assert snapshot.system == System(name="Debian GNU/Linux 13", kernel="6.12.0", container=None, virtual_machine="kvm")
+    assert (snapshot.accelerators, snapshot.notes) == ((), ())
 
 
-def test_the_file_cache_of_a_group_is_not_in_the_way() -> None:
-    # Of a limit of 4 GiB, 3 GiB are used; 1 GiB of them is cached files.
-    assert memory_available_bytes(TREES / "container-v2") == 2 * GIB
+def test_version_1_limits_are_found_at_the_mount_when_the_path_is_the_hosts(tmp_path: Path) -> None:
+    files = {
+        "/proc/self/cgroup": "3:cpu,cpuacct:/docker/0123456789abcdef\n2:memory:/docker/0123456789abcdef\n",
+        "/proc/meminfo": "MemTotal: 8388608 kB\n",
+        "/sys/fs/cgroup/cpu/cpu.cfs_quota_us": "150000\n",
+        "/sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes": f"{2 * GIB}\n",
+    }
+    snapshot = probe(plant(tmp_path, files))
+    assert snapshot.processor.quota_cores == 1.5
+    assert snapshot.memory.total_bytes == 2 * GIB
+    assert snapshot.system.container == "docker"
 
 
-def test_version_1_limits_are_found_at_the_mount_when_the_path_is_the_hosts() -> None:
-    limits = read_limits(TREES / "container-v1")
-    assert limits.quota_cores == 1.5
-    assert limits.memory_limit_bytes == 2 * GIB
-    assert limits.memory_headroom_bytes == GIB
-
-
-def test_a_processor_that_does_not_name_its_cores_has_one_for_each_thread_and_a_note() -> None:
-    snapshot = probe(TREES / "arm-board")
-    assert snapshot.cpu_features >= {"asimddp", "asimdhp"}
-    assert (snapshot.cpu_model, snapshot.physical_cores, snapshot.usable_cores) == (None, None, 4)
-    assert any("share a core" in note for note in snapshot.notes)
-
-
-def test_a_machine_without_proc_is_still_described(tmp_path: Path) -> None:
+def test_a_machine_of_which_nothing_is_known_is_still_described_and_every_gap_noted(tmp_path: Path) -> None:
     snapshot = probe(tmp_path)
-    assert snapshot.usable_cores >= 1
-    assert snapshot.memory_total_bytes > 0
-    assert len(snapshot.notes) == 2
-    assert memory_total_bytes(tmp_path) >= memory_available_bytes(tmp_path) > 0
+    assert snapshot.processor.usable_cores >= 1
+    assert snapshot.memory.total_bytes > 0
+    assert (snapshot.processor.model, snapshot.board, snapshot.disks) == (None, None, ())
+    assert [note.split()[0] for note in snapshot.notes] == ["/proc/cpuinfo", "the", "/proc/meminfo"]
 
 
-@pytest.mark.parametrize(("text", "cpus"), [("0", {0}), ("0-2,5", {0, 1, 2, 5}), ("3,7-8", {3, 7, 8})])
-def test_lists_of_processors_are_read(text: str, cpus: set[int]) -> None:
-    assert parse_allowed_cpus(f"Name:\tx\nCpus_allowed_list:\t{text}\n") == cpus
+def test_this_machine_is_described_at_once_and_can_be_sent() -> None:
+    started_s = time.perf_counter()
+    snapshot = probe()
+    assert time.perf_counter() - started_s < 2  # some milliseconds, where nothing else is busy
+    assert snapshot.processor.usable_cores >= 1
+    assert msgspec.json.decode(msgspec.json.encode(snapshot), type=HardwareSnapshot) == snapshot
 
 
 def test_the_busy_ratio_is_a_ratio() -> None:

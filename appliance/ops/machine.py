@@ -1,0 +1,65 @@
+"""The daemon's machine: what it is, asked once at the start, and what it does, asked fresh each time."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from appliance.core.hardware import Bandwidth, Hardware, HardwareSnapshot, Temperature
+from appliance.hardware.bandwidth import measure_bandwidth
+from appliance.hardware.files import Notes, Tree
+from appliance.hardware.power import Energy, mean_watts, read_board_watts, read_energy
+from appliance.hardware.readings import ReadingsProbe
+from appliance.hardware.temperatures import read_temperatures
+
+
+class Vitals(msgspec.Struct, frozen=True, kw_only=True):
+    """The two values that a status shows: the processor's heat, and the power of the machine or else the processor."""
+
+    celsius: float | None
+    watts: float | None
+
+
+class Machine:
+    """Answers for the machine under `root`. Its methods wait for files and drivers: call them from a thread."""
+
+    def __init__(
+        self,
+        snapshot: HardwareSnapshot,
+        root: Path = Path("/"),
+        *,
+        measure: Callable[[int], Bandwidth] = measure_bandwidth,
+    ) -> None:
+        self._snapshot = snapshot
+        self._tree = Tree(root, Notes())
+        self._readings = ReadingsProbe(root)
+        self._measure = measure
+        self._measuring = threading.Lock()
+        self._vitals = threading.Lock()
+        self._energy: Energy | None = None
+
+    def hardware(self, *, with_bandwidth: bool = False) -> Hardware:
+        """Return all that is known. Raises: ApplianceError, when the bandwidth cannot be measured."""
+        return Hardware(
+            snapshot=self._snapshot,
+            readings=self._readings.read(),
+            bandwidth=self._measure_bandwidth() if with_bandwidth else None,
+        )
+
+    def vitals(self) -> Vitals:
+        """Return what the kernel's files say; starts no process. Power may be the mean since the last call."""
+        with self._vitals:
+            before, self._energy = self._energy, read_energy(self._tree, time.monotonic(), Notes())
+            watts = read_board_watts(self._tree) or mean_watts(before, self._energy, of_platform=False)
+        return Vitals(celsius=processor_celsius(read_temperatures(self._tree)), watts=watts)
+
+    def _measure_bandwidth(self) -> Bandwidth:
+        with self._measuring:  # two at once would halve each other's figure
+            return self._measure(self._snapshot.processor.usable_cores)
+
+
+def processor_celsius(temperatures: tuple[Temperature, ...]) -> float | None:
+    """Return the hottest of the processor's sensors; None where none says that it is the processor's."""
+    return max((sensor.celsius for sensor in temperatures if sensor.sensor.startswith(("CPU", "SoC"))), default=None)
