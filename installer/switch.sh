@@ -36,6 +36,8 @@ write_record() {
         say 'llm-appliance installation 1'
         say "id $ID"
         say "state $STATE"
+        # For advice on how to install again. An unpacked archive's folder goes away, and its name is anybody's then.
+        case $SOURCE in */appliance-source.*) ;; *) say "source $SOURCE" ;; esac
         [ -z "$LINK" ] || say "link $LINK"
         [ -z "$UNIT" ] || say "unit $UNIT"
         if [ "$IS_SYSTEM" = yes ] && { [ -n "$(recorded user)" ] || ! id appliance >/dev/null 2>&1; }; then
