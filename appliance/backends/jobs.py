@@ -1,0 +1,9 @@
+"""The kinds of jobs that the backends bring along: which module of theirs does the work."""
+
+from appliance.backends.onnx.job_arguments import ConvertArguments, QuantizeArguments
+from appliance.core.jobs import JobKind
+
+KINDS: tuple[JobKind, ...] = (
+    JobKind(name="convert", module="appliance.backends.onnx.convert_job", arguments=ConvertArguments),
+    JobKind(name="quantize", module="appliance.backends.onnx.quantize_job", arguments=QuantizeArguments),
+)

@@ -1,0 +1,56 @@
+"""A job followed from the command line: its progress, its end, and how to come back to it after Ctrl-C."""
+
+import sys
+
+from appliance.client import Client
+from appliance.core.jobs import Job
+from appliance.core.units import format_seconds
+
+from .context import Context
+from .exits import DONE, FAILED, INTERRUPTED
+from .output import print_json, printable
+from .progress import meter
+
+MAX_LOG_LINES = 10
+DETACHED = """\
+the job goes on without you
+  follow it: appliance jobs follow {id}
+  cancel it: appliance jobs cancel {id}\
+"""
+
+
+def follow(context: Context, client: Client, job: Job) -> int:
+    """Show the job until it has ended and return the exit code. Ctrl-C leaves the job alone."""
+    try:
+        ended = _watch(context, client, job)
+    except KeyboardInterrupt:
+        print(DETACHED.format(id=job.id), file=sys.stderr)
+        return INTERRUPTED
+    if not context.is_json:
+        _tell_end(ended)
+    return DONE if ended.state == "done" else FAILED
+
+
+def _watch(context: Context, client: Client, job: Job) -> Job:
+    shown_state = ""
+    with meter(is_json=False) as show:
+        for news in client.follow_job(job.id):
+            job = news
+            if context.is_json:
+                print_json(job)
+            elif job.state == "running" and job.progress.text:
+                show(job.progress)
+            elif job.state != shown_state and job.state in ("queued", "paused"):
+                print(f"{job.id} is {job.state}", file=sys.stderr)
+            shown_state = job.state
+    return job
+
+
+def _tell_end(job: Job) -> None:
+    took = "" if job.duration_s is None else f" after {format_seconds(job.duration_s)}"
+    if job.error is None:
+        print(f"{job.id} is {job.state}{took}")
+        return
+    for line in job.error.log[-MAX_LOG_LINES:]:
+        print(f"  {printable(line)}", file=sys.stderr)
+    print(f"{job.id} failed{took}: {printable(job.error.message)}", file=sys.stderr)

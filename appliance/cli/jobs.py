@@ -1,0 +1,124 @@
+"""`appliance jobs`: the long work that the daemon does, one job after the other."""
+
+import argparse
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from appliance.client import Client
+from appliance.core.jobs import Job
+from appliance.core.units import format_seconds
+
+from .arguments import Group, Run, add_command, add_parser
+from .context import Context
+from .exits import DONE
+from .follow import follow
+from .output import fields, print_json, printable, table
+
+DESCRIPTION = """
+List, follow, pause and cancel the daemon's jobs: conversions and other work that takes long.
+
+A job goes on when this command ends, and after a crash or a restart of the daemon it is run again.
+"""
+HEADERS = ("ID", "KIND", "STATE", "PROGRESS", "CREATED")
+
+
+def register(group: Group) -> None:
+    """Add the group and its commands."""
+    examples = """
+    appliance jobs list
+    appliance jobs follow job-3f2a9c41d07b
+    """
+    parser = add_parser(group, "jobs", "list, follow, pause and cancel long work", DESCRIPTION, examples)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    description = "List the jobs that wait and run, and the newest that have ended."
+    add_command(commands, "list", _list, "list the jobs", description, "appliance jobs list --json")
+    _add_verb(commands, "show", _show, "show what is known of a job", "Show what is known of a job.")
+    description = "Show a job's progress until it has ended. Ctrl-C ends only the showing."
+    _add_verb(commands, "follow", _follow, "show a job's progress until its end", description)
+    description = "Give a job up and delete what it has written. What has ended cannot be cancelled."
+    _add_verb(commands, "cancel", _verb(Client.cancel_job), "give a job up", description)
+    description = "Halt a job where it is, or keep it from starting. Another job may run meanwhile."
+    _add_verb(commands, "pause", _verb(Client.pause_job), "halt a job", description)
+    description = "Let a paused job go on as soon as no other runs."
+    _add_verb(commands, "resume", _verb(Client.resume_job), "let a paused job go on", description)
+
+
+def _add_verb(commands: Group, verb: str, run: Run, summary: str, description: str) -> None:
+    examples = f"appliance jobs {verb} job-3f2a9c41d07b\nappliance jobs {verb} job-3f2a9c41d07b --json"
+    parser = add_command(commands, verb, run, summary, description, examples)
+    parser.add_argument("id", metavar="ID", help="the job's id, as 'appliance jobs list' shows it")
+
+
+def _verb(action: Callable[[Client, str], Job]) -> Run:
+    def run(arguments: argparse.Namespace, context: Context) -> int:
+        job = action(context.client(), arguments.id)
+        if context.is_json:
+            print_json(job)
+        else:
+            print(f"{job.id} is {job.state}")
+        return DONE
+
+    return run
+
+
+def _list(arguments: argparse.Namespace, context: Context) -> int:
+    jobs = context.client().jobs()
+    if context.is_json:
+        print_json(jobs)
+    elif jobs:
+        print(table(HEADERS, map(_row, jobs)))
+    else:
+        print("there is no job")
+    return DONE
+
+
+def _row(job: Job) -> tuple[str, ...]:
+    return (job.id, job.kind, job.state, _progress(job), _time(job.created_s) or "")
+
+
+def _follow(arguments: argparse.Namespace, context: Context) -> int:
+    client = context.client()
+    return follow(context, client, client.job(arguments.id))
+
+
+def _show(arguments: argparse.Namespace, context: Context) -> int:
+    job = context.client().job(arguments.id)
+    if context.is_json:
+        print_json(job)
+        return DONE
+    print(fields(_facts(job)))
+    for line in job.error.log if job.error else ():
+        print(f"  {printable(line)}")
+    return DONE
+
+
+def _facts(job: Job) -> list[tuple[str, str | None]]:
+    facts = [
+        ("id", job.id),
+        ("kind", job.kind),
+        ("state", job.state),
+        ("progress", _progress(job)),
+        ("asked for by", job.caller),
+        ("arguments", msgspec.json.encode(job.arguments).decode()),
+        ("created", _time(job.created_s)),
+        ("started", _time(job.started_s) or "not yet"),
+        ("ended", _time(job.ended_s) or "not yet"),
+        ("result", None if job.result is None else msgspec.json.encode(job.result).decode()),
+        ("error", None if job.error is None else job.error.message),
+    ]
+    absent = {"result": job.result is None, "error": job.error is None}
+    return [fact for fact in facts if not absent.get(fact[0])]
+
+
+def _progress(job: Job) -> str:
+    """Return how far a job is, or how long one took that has ended."""
+    if job.ended_s is not None:
+        return "-" if job.duration_s is None else f"took {format_seconds(job.duration_s)}"
+    ratio = f" {job.progress.done / job.progress.total:.0%}" if job.progress.total else ""
+    return (job.progress.text + ratio).strip() or "-"
+
+
+def _time(seconds: float | None) -> str | None:
+    return None if seconds is None else f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M}"

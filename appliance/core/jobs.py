@@ -1,0 +1,116 @@
+"""Durable work: what a job is, what its kinds are, and what a job's child process and the daemon say to each other."""
+
+from typing import NewType, TypeAlias
+
+import msgspec
+
+from .admin import Problem
+from .events import ErrorInfo, JobState
+
+JobId = NewType("JobId", str)
+JsonObject: TypeAlias = dict[str, object]
+"""A JSON object whose form only its own kind of job knows."""
+
+ENDED: frozenset[JobState] = frozenset({"done", "failed", "cancelled"})
+
+
+class JobProgress(msgspec.Struct, frozen=True, kw_only=True, tag="progress", tag_field="type"):
+    """How far the work is; `total` None: not known. `unit` is `bytes`, `ratio` or a plural noun such as `layers`."""
+
+    text: str = ""
+    done: float = 0.0
+    total: float | None = None
+    unit: str = "ratio"
+
+
+class JobError(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a job failed, and the last lines that its process wrote. `kind` names the class in `appliance.errors`."""
+
+    message: str
+    kind: str = "ApplianceError"
+    log: tuple[str, ...] = ()
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One piece of durable work. Times are seconds since 1970; `num_interruptions`: daemons that died under it."""
+
+    id: JobId
+    kind: str
+    arguments: JsonObject
+    caller: str
+    created_s: float
+    state: JobState = "queued"
+    progress: JobProgress = JobProgress()
+    started_s: float | None = None
+    ended_s: float | None = None
+    error: JobError | None = None
+    result: JsonObject | None = None
+    num_interruptions: int = 0
+
+    @property
+    def has_ended(self) -> bool:
+        """Return whether nothing will change any more."""
+        return self.state in ENDED
+
+    @property
+    def duration_s(self) -> float | None:
+        """Return the time from its first start to its end, None unless it had both."""
+        return None if self.started_s is None or self.ended_s is None else self.ended_s - self.started_s
+
+
+class JobKind(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of job as data: the module that its child process runs, and the form of its arguments.
+
+    A resumable kind finds in its folder what it wrote before it was interrupted; another always finds it empty.
+    """
+
+    name: str
+    module: str
+    arguments: type[msgspec.Struct]
+    is_resumable: bool = False
+
+
+class JobOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """The one line that a child process reads: its arguments, and the folder that is its own until it ends."""
+
+    id: JobId
+    arguments: msgspec.Raw
+    home: str
+    folder: str
+
+
+class ChildResult(msgspec.Struct, frozen=True, kw_only=True, tag="result", tag_field="type"):
+    """The last line of a child process that succeeded."""
+
+    result: JsonObject
+
+
+class ChildError(msgspec.Struct, frozen=True, kw_only=True, tag="error", tag_field="type"):
+    """The last line of a child process that failed."""
+
+    error: ErrorInfo
+
+
+ChildEvent = JobProgress | ChildResult | ChildError
+
+
+class SubmitJob(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of `POST /admin/v1/jobs`."""
+
+    kind: str
+    arguments: JsonObject = {}
+
+
+class JobList(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer of `GET /admin/v1/jobs`: newest first."""
+
+    jobs: tuple[Job, ...]
+
+
+class JobNews(msgspec.Struct, frozen=True, kw_only=True, tag="job", tag_field="type"):
+    """One event of a job that is followed: the job as it is now. The last one has ended."""
+
+    job: Job
+
+
+JobEvent = JobNews | Problem

@@ -1,0 +1,83 @@
+"""The database `state.db`: opened, checked and brought to this version's form. Knows its tables' form, no meaning.
+
+Whoever keeps a table here adds a script to MIGRATIONS and never changes one that was released.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import StorageError
+
+DATABASE_FILE = Path("state.db")
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE jobs (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        state TEXT NOT NULL,
+        job TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX jobs_by_state ON jobs (state);
+    """,
+)
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """Return a connection in autocommit mode, which any one thread at a time may use.
+
+    Raises: StorageError, and the file is as it was: when it is damaged or a newer version has written it.
+    """
+    with storage_errors(path):
+        path.touch(mode=0o600)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        try:
+            _check(connection, path)
+            _migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn what goes wrong with the file into words that say what to do. Raises: StorageError."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StorageError(f"{path} cannot be used: {error}; is the disk full or read-only?") from error
+    except sqlite3.DatabaseError as error:
+        raise _damaged(path, str(error)) from error
+    except OSError as error:
+        raise StorageError(f"{path} cannot be used: {error.strerror}") from error
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(MIGRATIONS):
+        raise StorageError(
+            f"{path} was written by a newer version of the appliance (form {version}, this one knows up to "
+            f"{len(MIGRATIONS)}); nothing was changed: install the newer version again, "
+            "or move the file away to begin an empty one"
+        )
+    finding = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if finding != "ok":
+        raise _damaged(path, finding)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    # In WAL mode anything less may lose what was acknowledged when the power fails
+    connection.execute("PRAGMA synchronous = FULL")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    for number, script in enumerate(MIGRATIONS[version:], version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
+
+
+def _damaged(path: Path, finding: str) -> StorageError:
+    return StorageError(
+        f"{path} is damaged ({finding}); nothing was changed: put a copy in its place, "
+        "or move the file away to begin an empty one"
+    )

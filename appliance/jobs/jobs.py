@@ -1,0 +1,300 @@
+"""The jobs of the daemon: taken in, started in their order, halted, ended, and told about. Owns every job's state."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from appliance.core.events import JobProgressed, JobStateChanged, SystemEvent
+from appliance.core.jobs import ChildResult, Job, JobError, JobId, JobKind, JobOrder, JobProgress, JsonObject
+from appliance.database import DATABASE_FILE
+from appliance.errors import ApplianceError, Conflict, Draining, InvalidRequest, JobNotFound
+from appliance.settings import JobsSettings
+
+from . import states
+from .folders import JobFolders
+from .marked import kill_marked
+from .runner import JobProcess
+from .storage import JobStorage
+
+MAX_LISTED = 200
+
+Finisher = Callable[[Job, JsonObject], Awaitable[JsonObject]]
+"""Takes over what a child made, before its folder is deleted; what it returns becomes the job's result."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Run:
+    """A job that has a process, or is about to have one, or just had one."""
+
+    process: JobProcess
+    task: asyncio.Task[None] | None = None
+    stopped_for: Literal["cancel", "shutdown"] | None = None
+    is_over: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSources:
+    """What jobs are made from: the kinds there are, and what the daemon does with the results of some of them."""
+
+    kinds: Iterable[JobKind]
+    finishers: Mapping[str, Finisher] = field(default_factory=dict)
+    environ: Mapping[str, str]
+
+
+class Jobs:
+    """All jobs of one home. Every method runs on the daemon's event loop; nothing runs before `start`."""
+
+    def __init__(
+        self,
+        home: Path,
+        settings: JobsSettings,
+        sources: JobSources,
+        publish: Callable[[SystemEvent], None],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._home = home
+        self._settings = settings
+        self._kinds = {kind.name: kind for kind in sources.kinds}
+        self._finishers = sources.finishers
+        self._environ = sources.environ
+        self._publish = publish
+        self._now = now
+        self._storage = JobStorage(home / DATABASE_FILE)
+        self._folders = JobFolders(home)
+        self._active: dict[JobId, Job] = {}
+        self._runs: dict[JobId, _Run] = {}
+        self._followers: dict[JobId, set[asyncio.Event]] = {}
+        self._is_closing = False
+
+    async def start(self) -> None:
+        """Take up what the last daemon left, and begin to work."""
+        found = await self._storage.open()
+        interrupted = frozenset(job.id for job in found if job.state != "queued")
+        await asyncio.to_thread(kill_marked, interrupted)
+        await asyncio.to_thread(self._folders.keep_only, [job.id for job in found])
+        for job in found:
+            await self._change(self._taken_up(job))
+        self._start_waiting()
+
+    async def close(self) -> None:
+        """Stop what runs, so that the next daemon takes it up, and take nothing in any more."""
+        self._is_closing = True
+        runs = list(self._runs.values())
+        for run in runs:
+            run.stopped_for = run.stopped_for or "shutdown"
+            run.process.stop()
+        await asyncio.gather(*(run.task for run in runs if run.task is not None))
+        for job_id in self._followers:
+            self._wake(job_id)
+        await self._storage.close()
+
+    async def submit(self, kind: str, arguments: JsonObject | msgspec.Struct, caller: str) -> Job:
+        """Return the new job, which is on the disk. Raises: InvalidRequest, Draining, StorageError."""
+        if self._is_closing:
+            raise Draining("the daemon is stopping; try again when it is back")
+        job = Job(
+            id=JobId("job-" + secrets.token_hex(6)),
+            kind=kind,
+            arguments=self._checked(kind, arguments),
+            caller=caller,
+            created_s=self._now(),
+        )
+        await self._storage.add(job)
+        self._remember(job)
+        self._start_waiting()
+        return self._active[job.id]
+
+    async def newest(self) -> tuple[Job, ...]:
+        """Return the newest jobs, the newest first. Raises: StorageError."""
+        return tuple(self._active.get(job.id, job) for job in await self._storage.newest(MAX_LISTED))
+
+    async def get(self, job_id: JobId) -> Job:
+        """Return one job. Raises: JobNotFound, StorageError."""
+        job = self._active.get(job_id) or await self._storage.get(job_id)
+        if job is None:
+            raise JobNotFound(f"there is no job {job_id!r}; `appliance jobs list` shows those there are")
+        return job
+
+    async def pause(self, job_id: JobId) -> Job:
+        """Halt a job, or keep it from starting; another may run in its place. Raises: JobNotFound, Conflict."""
+        paused = states.pause(await self.get(job_id))
+        if run := self._runs.get(job_id):
+            if run.is_over or run.stopped_for:
+                raise Conflict(f"job {job_id} is about to end; there is nothing left to pause")
+            run.process.pause()
+        await self._change(paused)
+        self._start_waiting()
+        return paused
+
+    async def resume(self, job_id: JobId) -> Job:
+        """Let a paused job go on when its turn comes. Raises: JobNotFound, Conflict."""
+        await self._change(states.resume(await self.get(job_id)))
+        self._start_waiting()
+        return await self.get(job_id)
+
+    async def cancel(self, job_id: JobId) -> Job:
+        """Give a job up and return it once nothing of it runs any more. Raises: JobNotFound, Conflict."""
+        cancelled = states.cancel(await self.get(job_id), self._now())
+        run = self._runs.get(job_id)
+        if run is None or run.task is None:
+            self._remember(cancelled)
+            await asyncio.to_thread(self._folders.remove, job_id)
+            await self._change(cancelled)
+        else:
+            run.stopped_for = "cancel"
+            run.process.stop()
+            await asyncio.shield(run.task)
+        return await self.get(job_id)
+
+    async def follow(self, job_id: JobId) -> AsyncGenerator[Job, None]:
+        """Yield the job now and whenever it changed, until it has ended. Raises: JobNotFound, Draining."""
+        news = asyncio.Event()
+        followers = self._followers.setdefault(job_id, set())
+        followers.add(news)
+        try:
+            shown: Job | None = None
+            while shown is None or not shown.has_ended:
+                news.clear()
+                job = await self.get(job_id)
+                if job != shown:
+                    yield job
+                shown = job
+                if self._is_closing and not job.has_ended:
+                    raise Draining(f"the daemon is stopping; job {job_id} goes on when it is back")
+                if not job.has_ended:
+                    await news.wait()
+        finally:
+            followers.discard(news)
+            if not followers:
+                self._followers.pop(job_id, None)
+
+    def _taken_up(self, job: Job) -> Job:
+        if job.kind in self._kinds:
+            return states.recover(job, self._now())
+        error = JobError(message=f"this version of the appliance has no kind of job {job.kind!r}")
+        return states.fail(states.interrupt(job), error, self._now())
+
+    def _checked(self, name: str, arguments: JsonObject | msgspec.Struct) -> JsonObject:
+        kind = self._kinds.get(name)
+        if kind is None:
+            known = ", ".join(sorted(self._kinds)) or "none"
+            raise InvalidRequest(f"there is no kind of job {name!r}; there are: {known}", param="kind")
+        try:
+            order = msgspec.convert(msgspec.to_builtins(arguments), kind.arguments)
+        except msgspec.ValidationError as error:
+            raise InvalidRequest(f"the arguments of a job of kind {name!r}: {error}", param="arguments") from None
+        checked: JsonObject = msgspec.to_builtins(order)
+        return checked
+
+    def _start_waiting(self) -> None:
+        """Start as many jobs as may run, the oldest first."""
+        num_running = sum(job.state == "running" for job in self._active.values())
+        waiting = [job for job in self._active.values() if job.state == "queued"]
+        waiting = [] if self._is_closing else waiting[: max(0, self._settings.max_running - num_running)]
+        for job in waiting:
+            running = states.start(job, self._now())
+            if run := self._runs.get(job.id):
+                run.process.resume()
+                self._remember(running)
+            else:
+                self._runs[job.id] = run = _Run(self._process_of(job))
+                self._remember(running)
+                run.task = asyncio.create_task(self._run(job.id, run))
+
+    def _process_of(self, job: Job) -> JobProcess:
+        folder = self._folders.path(job.id)
+        arguments = msgspec.Raw(msgspec.json.encode(job.arguments))
+        return JobProcess(
+            self._kinds[job.kind].module,
+            JobOrder(id=job.id, arguments=arguments, home=str(self._home), folder=str(folder)),
+            environ=self._environ,
+            niceness=self._settings.niceness,
+            on_progress=lambda progress: self._take_progress(job.id, progress),
+        )
+
+    async def _run(self, job_id: JobId, run: _Run) -> None:
+        """Be the task of one job from its start to its end."""
+        result: JsonObject | JobError
+        try:
+            result = await self._work(self._active[job_id], run)
+        except ApplianceError as error:
+            result = JobError(message=error.message, kind=type(error).__name__)
+        except Exception as error:
+            logger.exception("job %s failed unexpectedly", job_id)
+            result = JobError(message=f"something unexpected happened ({type(error).__name__}); the log says more")
+        is_interrupted = run.stopped_for == "shutdown" and isinstance(result, JobError)
+        if not is_interrupted:
+            await asyncio.to_thread(self._folders.remove, job_id)
+        del self._runs[job_id]
+        await self._change(self._ended(self._active[job_id], run, result))
+        self._start_waiting()
+
+    async def _work(self, job: Job, run: _Run) -> JsonObject | JobError:
+        # On the disk first: a daemon that dies under this job must be counted
+        await self._storage.update(job)
+        await asyncio.to_thread(self._folders.prepare, job.id, is_kept=self._kinds[job.kind].is_resumable)
+        outcome = await run.process.run()
+        run.is_over = True
+        if isinstance(outcome, ChildResult) and job.kind in self._finishers:
+            return await self._finishers[job.kind](job, outcome.result)
+        return outcome.result if isinstance(outcome, ChildResult) else outcome
+
+    def _ended(self, job: Job, run: _Run, result: JsonObject | JobError) -> Job:
+        """Return the job after its process. What was asked for explains the end of a process that has no result."""
+        if not isinstance(result, JobError):
+            return states.finish(job, result, self._now())
+        if run.stopped_for == "shutdown":
+            return states.interrupt(job)
+        if run.stopped_for == "cancel":
+            return states.cancel(job, self._now())
+        return states.fail(job, result, self._now())
+
+    async def _change(self, job: Job) -> None:
+        """Let a job be what it became, here and on the disk."""
+        self._remember(job)
+        await self._storage.update(job)
+        if job.has_ended:
+            self._active.pop(job.id, None)
+
+    def _remember(self, job: Job) -> None:
+        previous = self._active.get(job.id)
+        self._active[job.id] = job
+        if previous is None or previous.state != job.state:
+            self._tell(job, previous)
+
+    def _tell(self, job: Job, previous: Job | None) -> None:
+        cause = f": {job.error.message}" if job.error else ""
+        logger.info("job %s (%s) is %s%s", job.id, job.kind, job.state, cause)
+        before = None if previous is None else previous.state
+        self._publish(
+            JobStateChanged(id=job.id, kind=job.kind, state=job.state, previous=before, duration_s=job.duration_s)
+        )
+        self._wake(job.id)
+
+    def _take_progress(self, job_id: JobId, progress: JobProgress) -> None:
+        job = self._active[job_id]
+        self._active[job_id] = msgspec.structs.replace(job, progress=progress)
+        self._publish(
+            JobProgressed(
+                id=job_id,
+                kind=job.kind,
+                text=progress.text,
+                done=progress.done,
+                total=progress.total,
+                unit=progress.unit,
+            )
+        )
+        self._wake(job_id)
+
+    def _wake(self, job_id: JobId) -> None:
+        for news in self._followers.get(job_id, ()):
+            news.set()
