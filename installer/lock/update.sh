@@ -5,6 +5,7 @@
 #   runtime.txt    what the product imports, without llama-cpp-python but with what that imports
 #   llama-cpp.txt  llama-cpp-python alone: the hash of its source, which the installer compiles
 #   build.txt      the tools for that compile and for our own wheel
+#   conversion.in   what converts models, in an environment made on demand; its lock is a part of the product
 #   dev.txt        runtime.txt and the tools of tests/run
 #
 # The files name no index: pip asks whichever the machine is set up for, and the hashes decide.
@@ -20,6 +21,7 @@ main() {
     lock pyproject.toml --group dev --no-emit-package llama-cpp-python --constraints installer/lock/runtime.txt \
         --output-file installer/lock/dev.txt "$@"
     lock installer/lock/build.in --constraints installer/lock/dev.txt --output-file installer/lock/build.txt "$@"
+    lock installer/lock/conversion.in --output-file appliance/backends/onnx/conversion_lock.txt "$@"
     sed -n 's/^ *"\(llama-cpp-python==[^"]*\)".*/\1/p' pyproject.toml >installer/lock/llama-cpp.in
     lock installer/lock/llama-cpp.in --no-deps --no-annotate --output-file installer/lock/llama-cpp.txt "$@"
     rm installer/lock/llama-cpp.in
