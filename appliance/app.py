@@ -17,22 +17,25 @@ import appliance
 from appliance.api.app import Parts, build_api
 from appliance.api.server import HttpServer, bind, is_loopback, url_of
 from appliance.api.sse import StreamTiming
-from appliance.backends.registry import descriptors, versions
+from appliance.backends.jobs import KINDS
+from appliance.backends.registry import WORKSHOPS, descriptors, versions
 from appliance.core.events import SystemEvent
 from appliance.errors import Forbidden
 from appliance.hardware.memory import memory_available_bytes
 from appliance.hardware.probe import probe
-from appliance.link.process import WorkerProcess
+from appliance.jobs.jobs import Jobs, JobSources
+from appliance.link.process import BASE_ENVIRON, WorkerProcess
+from appliance.ops.doctor.doctor import Doctor
 from appliance.ops.keys import KeyStore
 from appliance.ops.lifecycle import ServiceManager, lock_home, watch_signals
 from appliance.ops.logs import set_up_logging
+from appliance.ops.machine import Machine
 from appliance.ops.metrics import Metrics
 from appliance.ops.ready import Readiness
 from appliance.ops.report import StatusReport
 from appliance.ops.runfiles import run_files
 from appliance.ops.warmup import warm_up
 from appliance.scheduler.loop import SchedulerLoop
-from appliance.scheduler.pool import Spawn
 from appliance.service.care import ModelCare
 from appliance.service.generate import Generation
 from appliance.service.installed import Installed
@@ -71,13 +74,12 @@ def serve(loaded: LoadedSettings, home: Path, environ: Mapping[str, str]) -> int
         local_secret = secrets.token_urlsafe(32)
         open_things.enter_context(run_files(home, url_of(listener), local_secret))
         manager = ServiceManager(environ.get("NOTIFY_SOCKET"), environ.get("WATCHDOG_USEC"))
-        spawn = partial(WorkerProcess.spawn, environ=worker_environ(environ))
-        uvloop.run(_run(settings, home, listener, keys, local_secret, manager, spawn))
+        uvloop.run(_run(settings, home, listener, keys, local_secret, manager, worker_environ(environ)))
     return 0
 
 
 def worker_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return what a worker may see: paths and threads as the operator set them, but neither keys nor systemd."""
+    """Return what workers and jobs may see: paths and threads as the operator set them, but no keys and no systemd."""
     return {
         name: value
         for name, value in environ.items()
@@ -85,46 +87,62 @@ def worker_environ(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def build(settings: Settings, home: Path, url: str, keys: KeyStore, spawn: Spawn = WorkerProcess.spawn) -> Appliance:
-    """Return the parts, connected; nothing runs yet. Needs the running loop."""
+def build(
+    settings: Settings, home: Path, url: str, keys: KeyStore, environ: Mapping[str, str] = BASE_ENVIRON
+) -> Appliance:
+    """Return the parts, connected; nothing runs yet. Needs the running loop. `environ` is the child processes'."""
     snapshot = probe()
-    store = ModelStore(home)
+    store = ModelStore(home, WORKSHOPS)
     planner = Planner(store, snapshot, descriptors(snapshot), settings, memory_available_bytes)
     installed = Installed(store, planner.plan, settings.models.default_model)
     metrics, readiness = Metrics(), Readiness(installed.default_model)
-
-    observers = (metrics.observe, readiness.observe, planner.observe)
-    scheduler = SchedulerLoop(
-        installed.plan,
-        settings.scheduler,
-        memory=memory_available_bytes,
-        memory_total_bytes=snapshot.memory_total_bytes,
-        publish=lambda event: _tell(observers, event),
-        spawn=spawn,
-    )
+    publish = partial(_tell, (metrics.observe, readiness.observe, planner.observe))
+    scheduler = _scheduler(installed, settings, snapshot.memory.total_bytes, publish, environ)
     report = StatusReport(
         scheduler=scheduler,
         readiness=readiness,
         memory=memory_available_bytes,
-        memory_total_bytes=snapshot.memory_total_bytes,
+        memory_total_bytes=snapshot.memory.total_bytes,
         backend_versions=versions,
         url=url,
         home=home,
         default_model=installed.default_model,
     )
+    care = ModelCare(store, installed, scheduler)
+    finishers = dict.fromkeys(("convert", "quantize"), care.keep_made)
     parts = Parts(
         server=settings.server,
         installed=installed,
         generation=Generation(scheduler),
-        care=ModelCare(store, installed, scheduler),
+        care=care,
         keys=keys,
         metrics=metrics,
         readiness=readiness,
         report=report,
+        machine=Machine(snapshot),
+        doctor=Doctor(home, settings, readiness),
+        jobs=Jobs(home, settings.jobs, JobSources(kinds=KINDS, finishers=finishers, environ=environ), publish),
         timing=StreamTiming(),
     )
     store.clean()
     return Appliance(settings=settings, parts=parts, scheduler=scheduler)
+
+
+def _scheduler(
+    installed: Installed,
+    settings: Settings,
+    memory_total_bytes: int,
+    publish: Callable[[SystemEvent], None],
+    environ: Mapping[str, str],
+) -> SchedulerLoop:
+    return SchedulerLoop(
+        installed.plan,
+        settings.scheduler,
+        memory=memory_available_bytes,
+        memory_total_bytes=memory_total_bytes,
+        publish=publish,
+        spawn=partial(WorkerProcess.spawn, environ=environ),
+    )
 
 
 def _tell(observers: Iterable[Callable[[SystemEvent], None]], event: SystemEvent) -> None:
@@ -139,13 +157,14 @@ async def _run(
     keys: KeyStore,
     local_secret: str,
     manager: ServiceManager,
-    spawn: Spawn,
+    environ: Mapping[str, str],
 ) -> None:
     url = url_of(listener)
-    daemon = build(settings, home, url, keys, spawn)
+    daemon = build(settings, home, url, keys, environ)
     server = HttpServer(build_api(daemon.parts, local_secret=local_secret, machine_name=socket.gethostname()))
     stop, stop_now = asyncio.Event(), asyncio.Event()
     watch_signals(stop.set, stop_now.set)
+    await daemon.parts.jobs.start()
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     helpers: list[asyncio.Task[None]] = []
     try:
@@ -163,6 +182,7 @@ async def _run(
     finally:
         for helper in helpers:
             helper.cancel()
+        await daemon.parts.jobs.close()
         await daemon.scheduler.close()
         server.force_exit = stop_now.is_set()
         server.stop()
@@ -172,7 +192,8 @@ async def _run(
 
 async def _warm_up(daemon: Appliance) -> None:
     parts = daemon.parts
-    await warm_up(parts.generation, parts.installed.default_model, parts.readiness)
+    model = parts.installed.default_model
+    await warm_up(parts.generation, model, parts.installed.task(model), parts.readiness)
 
 
 async def _drain(daemon: Appliance, stop_now: asyncio.Event) -> None:

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from .core.events import ErrorInfo
+from .core.traits import ModelTask
 
 
 class ApplianceError(Exception):
@@ -59,6 +60,13 @@ class KeyNotFound(ApplianceError):
     code = "key_not_found"
 
 
+class JobNotFound(ApplianceError):
+    """There is no job of that id."""
+
+    status = 404
+    code = "job_not_found"
+
+
 class Conflict(ApplianceError):
     """The request contradicts the present state: a name is taken, a model is in use."""
 
@@ -85,6 +93,12 @@ class QueueFull(ApplianceError):
 
     status = 429
     code = "rate_limit_exceeded"
+
+
+class StorageError(ApplianceError):
+    """What must be kept on disk cannot be read or written."""
+
+    code = "storage_error"
 
 
 class BackendError(ApplianceError):
@@ -138,3 +152,20 @@ def from_info(info: ErrorInfo) -> ApplianceError:
     """Return the error that `to_info` described; one of an unknown kind becomes an `ApplianceError`."""
     kind = _BY_NAME.get(info.kind, ApplianceError)
     return kind(info.message, param=info.param, retry_after_s=info.retry_after_s)
+
+
+_OFFERS: dict[ModelTask, str] = {
+    "generate": "generates text; use POST /v1/chat/completions or /v1/completions",
+    "embed": "computes embeddings; use POST /v1/embeddings",
+    "score": "scores pairs of texts; use POST /v1/rerank or /v1/score",
+}
+
+
+def can_do(task: ModelTask, asked: ModelTask) -> bool:
+    """Return whether a model for `task` can answer what was asked: one that embeds scores, too, by cosine."""
+    return task == asked or (task, asked) == ("embed", "score")
+
+
+def wrong_task(model: str, task: ModelTask) -> InvalidRequest:
+    """Return the refusal of what a model cannot do, with what it is for."""
+    return InvalidRequest(f"model '{model}' {_OFFERS[task]}", param="model")

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_type_hints
 
 import msgspec
 
@@ -41,13 +41,22 @@ class SchedulerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Limits of a loaded model. None: chosen from the model and the machine."""
+    """Limits of a loaded model, and what computes it. None: chosen from the model and the machine."""
 
     context_tokens: int | None = None
     kv_capacity_tokens: int | None = None
     max_step_sequences: int = 32
     threads: int | None = None
     step_time_target_s: float = 0.1
+    provider: str = "auto"
+    provider_fallback: Literal["allow", "warn", "refuse"] = "warn"
+
+
+class JobsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many jobs run at a time, and how far behind serving they stand for the processor (19: the furthest)."""
+
+    max_running: int = 1
+    niceness: int = 19
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     models: ModelsSettings = ModelsSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     engine: EngineSettings = EngineSettings()
+    jobs: JobsSettings = JobsSettings()
     log: LogSettings = LogSettings()
 
 
@@ -98,8 +108,13 @@ _RANGES: dict[str, tuple[float, float]] = {
     "engine.max_step_sequences": (1, 1024),
     "engine.threads": (1, 4096),
     "engine.step_time_target_s": (0.001, 60),
+    "jobs.max_running": (1, 16),
+    "jobs.niceness": (0, 19),
 }
-_CHOICES: dict[str, tuple[str, ...]] = {"log.level": ("debug", "info", "warning", "error")}
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "engine.provider_fallback": ("allow", "warn", "refuse"),
+    "log.level": ("debug", "info", "warning", "error"),
+}
 _KIND_NAMES = {int: "a whole number", float: "a number", str: "text", tuple[str, ...]: "a list of texts"}
 
 
@@ -200,7 +215,7 @@ def _parse(key: str, value: object, kind: Any) -> object:
             return None
         if not isinstance(value, _Text):
             return value
-        if kind is str:
+        if kind is str or key in _CHOICES:
             return str(value)
         if kind == tuple[str, ...]:
             return tuple(part.strip() for part in value.split(",") if part.strip())

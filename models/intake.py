@@ -1,9 +1,8 @@
-"""Take in the files of a model: find the parts, understand them, hash them and, when asked, copy them."""
+"""Take in the files of a model: hash them and, when asked, copy them."""
 
 import fcntl
 import hashlib
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Generator, Iterator
@@ -12,12 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from models.errors import StoreError
+from models.errors import StoreError, file_errors
 from models.files import PARTIAL_SUFFIX
-from models.formats.gguf import GGUFError, GGUFFile, read_gguf
+from models.found import Found, FoundFile
 
 CHUNK_BYTES = 4 * 1024 * 1024
-_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ class AddProgress:
 class TakenFile:
     """A file that was read whole, and where its copy waits for its name, if one was made."""
 
-    path: Path
+    file: FoundFile
     size_bytes: int
     mtime_ns: int
     sha256: str
@@ -44,25 +42,23 @@ class TakenFile:
 class Intake:
     """The files of one model on their way in."""
 
-    paths: tuple[Path, ...]
-    heads: tuple[GGUFFile, ...]
+    found: Found
     taken: list[TakenFile] = field(default_factory=list)
     _copies: ExitStack = field(default_factory=ExitStack)
-
-    @property
-    def total_bytes(self) -> int:
-        return sum(head.file_size_bytes for head in self.heads)
 
     def read(self, copies: Path | None) -> Generator[AddProgress, None, None]:
         """Hash each file, and copy it into the folder `copies` in the same pass. Raises: StoreError.
 
         The copies are held open, and so locked against `is_abandoned`, until `close`.
         """
+        with file_errors(self.found.files[0].path):
+            total_bytes = sum(file.path.stat().st_size for file in self.found.files)
         if copies is not None:
-            _check_space(copies, self.total_bytes)
+            _check_space(copies, total_bytes)
         done_bytes = 0
-        for path in self.paths:
-            with _described(path), path.open("rb") as source:
+        for file in self.found.files:
+            path = file.path
+            with file_errors(path), path.open("rb") as source:
                 target, copy = self._copies.enter_context(_copy_target(copies)) if copies else (None, None)
                 before = os.fstat(source.fileno())
                 digest = hashlib.sha256()
@@ -71,31 +67,18 @@ class Intake:
                     if target is not None:
                         target.write(chunk)
                     done_bytes += len(chunk)
-                    yield AddProgress(done_bytes, self.total_bytes, path.name)
+                    yield AddProgress(done_bytes, total_bytes, path.name)
                 after = path.stat()
                 if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
                     raise StoreError(f"{path} changed while it was read; add it again once it is complete")
                 if target is not None:
                     target.flush()
                     os.fsync(target.fileno())
-                self.taken.append(TakenFile(path, after.st_size, after.st_mtime_ns, digest.hexdigest(), copy))
+                self.taken.append(TakenFile(file, after.st_size, after.st_mtime_ns, digest.hexdigest(), copy))
 
     def close(self) -> None:
         """Delete the copies that were not given a name."""
         self._copies.close()
-
-
-def open_intake(path: Path) -> Intake:
-    """Find all parts of the model that `path` belongs to and read their heads. Raises: StoreError."""
-    with _described(path):
-        paths = _shards(path.resolve(strict=True))
-        return Intake(paths, tuple(read_gguf(each) for each in paths))
-
-
-def model_stem(path: Path) -> str:
-    """Return the file's name without its suffix and without the number of the part."""
-    shard = _SHARD.fullmatch(path.name)
-    return shard["stem"] if shard else path.stem
 
 
 def is_abandoned(partial: Path) -> bool:
@@ -106,38 +89,6 @@ def is_abandoned(partial: Path) -> bool:
     except OSError:
         return False
     return True
-
-
-def _shards(path: Path) -> tuple[Path, ...]:
-    if path.is_dir():
-        raise StoreError(f"{path} is a folder; name a .gguf file")
-    shard = _SHARD.fullmatch(path.name)
-    count = int(shard["count"]) if shard else 0
-    names = [f"{model_stem(path)}-{number:05}-of-{count:05}{path.suffix}" for number in range(1, count + 1)]
-    if path.name not in names:
-        return (path,)
-    missing = [name for name in names if not (path.parent / name).exists()]
-    if missing:
-        raise StoreError(f"the model has {count} parts, {missing[0]} is not beside {path.name}")
-    return tuple((path.parent / name).resolve() for name in names)
-
-
-@contextmanager
-def _described(path: Path) -> Iterator[None]:
-    """Say what went wrong with a file in one sentence."""
-    try:
-        yield
-    except GGUFError as error:
-        raise StoreError(f"{path} is no usable GGUF file: {error}") from error
-    except FileNotFoundError:
-        raise StoreError(f"{path} does not exist") from None
-    except PermissionError:
-        raise StoreError(
-            f"the appliance's user cannot read {path}; allow it with: chmod a+r '{path}' (and a+x on its folders), "
-            "or add it with --copy"
-        ) from None
-    except OSError as error:
-        raise StoreError(f"{path}: {error.strerror or error}") from error
 
 
 @contextmanager

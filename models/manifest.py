@@ -6,7 +6,7 @@ import msgspec
 
 SCHEMA_VERSION = 1
 
-ModelFormat = Literal["gguf"]
+ModelFormat = Literal["gguf", "onnx"]
 FileRole = Literal["adopted", "blob", "embedded"]
 
 
@@ -19,6 +19,7 @@ class ModelDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     num_parameters: int | None = None
     quantization: str | None = None
     weights_bytes: int | None = None
+    loaded_bytes: int | None = None  # what weights take in memory, where the library keeps them otherwise than the file
     context_length_tokens: int | None = None
     embedding_length: int | None = None
     num_layers: int | None = None
@@ -32,23 +33,59 @@ class ModelDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     tokenizer: str | None = None
     has_chat_template: bool = False
     is_embedding: bool = False
+    num_labels: int | None = None  # of a model that judges texts instead of writing or embedding them
     num_experts: int | None = None
     num_experts_used: int | None = None
     sliding_window_tokens: int | None = None
 
+    @property
+    def task(self) -> Literal["generate", "embed", "score"]:
+        """Return what the model is for."""
+        if self.num_labels is not None:
+            return "score"
+        return "embed" if self.is_embedding else "generate"
+
 
 class ManifestFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of a model. An adopted file stays its owner's: it is never moved, changed or deleted."""
+    """A file of a model. An adopted file stays its owner's: it is never moved, changed or deleted.
+
+    `name` is what the other files of a folder know it by; a model that is no folder has none.
+    """
 
     path: str
     size_bytes: int
     sha256: str
     mtime_ns: int
     role: FileRole
+    name: str | None = None
+
+
+class ModelQuality(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What quantization cost, measured against the original on texts that it was not made from.
+
+    `loss_ratio` is what the gate judges by: for a model that writes, how much its perplexity grew, on these texts or,
+    by the divergence, on the original's own; for one that makes vectors, what is missing to full agreement. The other
+    figures are of one kind or the other.
+    """
+
+    num_samples: int
+    loss_ratio: float
+    method: str = ""
+    perplexity: float | None = None
+    reference_perplexity: float | None = None
+    kl_mean: float | None = None
+    kl_p99: float | None = None
+    top1_agreement_ratio: float | None = None
+    cosine_mean: float | None = None
+    cosine_min: float | None = None
+    ranking_agreement_ratio: float | None = None
 
 
 class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):
-    """A model under a name and a tag. `digest` identifies the content of all its files."""
+    """A model under a name and a tag. `digest` identifies the content of all its files, the first of which is opened.
+
+    `choice` says which of several files that would do was taken, and why.
+    """
 
     name: str
     tag: str
@@ -58,6 +95,8 @@ class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):
     details: ModelDetails
     added_s: float
     source: str | None = None
+    choice: str | None = None
+    quality: ModelQuality | None = None
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -1,31 +1,46 @@
 """The models of this machine: which there are, taking one in, giving one up.
 
 Layout under the root: `models/manifests/` (one JSON file for each name and tag), `models/blobs/` (copies, named by
-their digest) and `models/.lock`, which whoever changes something holds.
+their digest), `models/folders/` (links to copies under the names they have in their model), `compiled/` (what is made
+of a model once) and `models/.lock`, which whoever changes something holds.
 """
 
 import builtins
 import fcntl
 import hashlib
-from collections.abc import Generator, Iterator
+import os
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from models.digest_folders import DigestFolders
 from models.embedded import EMBEDDED_NAME, embedded_manifest
 from models.errors import NameTaken, StoreError, UnknownModel
 from models.files import PARTIAL_SUFFIX, delete_durably, sync_folder
-from models.formats.summary import summarize_gguf
-from models.intake import AddProgress, Intake, TakenFile, is_abandoned, model_stem, open_intake
-from models.manifest import FileRole, ManifestFile, ModelManifest
+from models.found import Found
+from models.gguf_files import find_gguf
+from models.intake import AddProgress, Intake, TakenFile, is_abandoned
+from models.manifest import FileRole, ManifestFile, ModelFormat, ModelManifest
 from models.manifests import ManifestFolder
 from models.names import InvalidModelName, ModelName, name_from_stem
+from models.onnx_folder import find_onnx
+from models.workshop import Workshop
+
+# The same for every copy: a model that shares a file with a later one finds it unchanged.
+_BLOB_MTIME_NS = 0
 
 
 class ModelStore:
-    """Owns `models/` under the root. Reading needs no lock; each change takes it for a moment."""
+    """Owns `models/` and `compiled/` under the root. Reading needs no lock; each change takes it for a moment.
 
-    def __init__(self, root: Path) -> None:
+    `workshops` know the formats that are not read here; without one, models of its format cannot be taken in.
+    """
+
+    def __init__(self, root: Path, workshops: Mapping[ModelFormat, Workshop] | None = None) -> None:
+        self._workshops = workshops or {}
         self._folder = root / "models"
+        self._links = DigestFolders(self._folder / "folders")
+        self._compiled = DigestFolders(root / "compiled")
         self._blobs = self._folder / "blobs"
         self._manifests = ManifestFolder(self._folder / "manifests")
 
@@ -52,13 +67,14 @@ class ModelStore:
         Without `copy` the file stays where it is and is only remembered. A model that is there already, unchanged and
         under the same name, is returned as it is. Raises: StoreError, InvalidModelName.
         """
-        intake = open_intake(path)
-        parsed = name_from_stem(model_stem(path)) if name is None else ModelName.parse(name)
+        found = self._find(path)
+        parsed = name_from_stem(found.stem) if name is None else ModelName.parse(name)
         if parsed.adapters or parsed.variant:
             raise InvalidModelName(f"{str(parsed)!r}: a model is added under [publisher/]name[:tag] alone")
         if parsed.repository == EMBEDDED_NAME:
             raise NameTaken(f"{EMBEDDED_NAME!r} is the embedded model; choose another name with --name NAME")
         self._blobs.mkdir(parents=True, exist_ok=True)
+        intake = Intake(found)
         try:
             yield from intake.read(self._blobs if copy else None)
             with self._lock():
@@ -76,7 +92,7 @@ class ModelStore:
             if manifest is embedded_manifest():
                 raise StoreError(f"{EMBEDDED_NAME!r} is part of the appliance and cannot be removed")
             self._manifests.delete(parsed)
-            return self._delete_unused_blobs()
+            return self._delete_unused()
 
     def clean(self) -> int:
         """Delete what killed processes left in the store and return the bytes freed. The daemon's, at its start."""
@@ -85,14 +101,29 @@ class ModelStore:
             freed_bytes = sum(path.stat().st_size for path in partials)
             for path in partials:
                 path.unlink()
-            return freed_bytes + self._delete_unused_blobs()
+            return freed_bytes + self._delete_unused()
+
+    def opened_path(self, manifest: ModelManifest) -> Path:
+        """Return the file that a backend opens; its neighbours lie beside it under their own names."""
+        first = manifest.files[0]
+        is_copied_folder = first.role == "blob" and first.name is not None
+        return self._links.path(manifest.digest) / str(first.name) if is_copied_folder else Path(first.path)
+
+    def compiled_path(self, manifest: ModelManifest) -> Path:
+        """Return the folder for what is made of the model once."""
+        return self._compiled.path(manifest.digest)
 
     def changed_files(self, manifest: ModelManifest) -> builtins.list[str]:
         """Return a sentence for each file that is not what it was when the model was added."""
         return [sentence for file in manifest.files if (sentence := _change(file))]
 
+    def _find(self, path: Path) -> Found:
+        is_graph = path.is_dir() or path.suffix.lower() == ".onnx"
+        return find_onnx(path, self._workshops.get("onnx")) if is_graph else find_gguf(path)
+
     def _commit(self, intake: Intake, name: ModelName, role: FileRole, now_s: float) -> ModelManifest:
         """Give the copies their names and write the manifest: from here on the model exists."""
+        found = intake.found
         digest = _digest(intake.taken)
         existing = self._manifests.get(name)
         if existing is not None and existing.digest != digest:
@@ -105,29 +136,53 @@ class ModelStore:
         manifest = ModelManifest(
             name=name.repository,
             tag=name.tag,
-            format="gguf",
+            format=found.format,
             digest=digest,
             files=tuple(self._placed(file, role) for file in intake.taken),
-            details=summarize_gguf(*intake.heads),
+            details=found.details,
             added_s=now_s,
-            source=str(intake.paths[0]),
+            source=str(found.files[0].path),
+            choice=found.choice,
+            quality=found.quality,
         )
-        self._manifests.write(name, manifest)
+        try:
+            self._prepare(manifest)
+            self._manifests.write(name, manifest)
+        except BaseException:
+            self._delete_unused()
+            raise
         return manifest
 
+    def _prepare(self, manifest: ModelManifest) -> None:
+        """Make what is made once: the links by which copies find each other, and what the format's workshop makes."""
+        first = manifest.files[0]
+        if first.role == "blob" and first.name is not None:
+            self._links.link(manifest.digest, {str(file.name): Path(file.path) for file in manifest.files})
+        if manifest.format in self._workshops:
+            self._workshops[manifest.format].prepare(self.opened_path(manifest), self.compiled_path(manifest))
+
     def _placed(self, file: TakenFile, role: FileRole) -> ManifestFile:
-        path, mtime_ns = file.path, file.mtime_ns
+        path, mtime_ns = file.file.path, file.mtime_ns
         if file.copy is not None:
             path = self._blobs / f"sha256-{file.sha256}"
+            os.utime(file.copy, ns=(_BLOB_MTIME_NS, _BLOB_MTIME_NS))
             file.copy.replace(path)
             sync_folder(self._blobs)
             mtime_ns = path.stat().st_mtime_ns
         return ManifestFile(
-            path=str(path), size_bytes=file.size_bytes, sha256=file.sha256, mtime_ns=mtime_ns, role=role
+            path=str(path),
+            size_bytes=file.size_bytes,
+            sha256=file.sha256,
+            mtime_ns=mtime_ns,
+            role=role,
+            name=file.file.name,
         )
 
-    def _delete_unused_blobs(self) -> int:
-        """A manifest that cannot be read may refer to any blob, so while there is one nothing is deleted."""
+    def _delete_unused(self) -> int:
+        """Delete what belongs to no model and return the bytes freed.
+
+        A manifest that cannot be read may refer to any blob, so while there is one nothing is deleted.
+        """
         manifests, num_damaged = self._manifests.read_all()
         if num_damaged:
             return 0
@@ -136,7 +191,8 @@ class ModelStore:
         freed_bytes = sum(path.stat().st_size for path in unused)
         for path in unused:
             delete_durably(path)
-        return freed_bytes
+        digests = {embedded_manifest().digest, *(manifest.digest for manifest in manifests)}
+        return freed_bytes + self._links.keep_only(digests) + self._compiled.keep_only(digests)
 
     @contextmanager
     def _lock(self) -> Iterator[None]:

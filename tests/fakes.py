@@ -6,10 +6,42 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from appliance.core.admin import LoadedModelStatus
 from appliance.core.caller import Caller
 from appliance.core.events import Accepted, Delta, Finished, FinishReason, RequestEvent, Timings, TokenLogprob, Usage
+from appliance.core.hardware import HardwareSnapshot, Instruction, Memory, Processor, System
 from appliance.core.plan import Artefact, LoadPlan
 from appliance.core.request import GenerateRequest, RequestId
 from appliance.errors import ApplianceError
 from appliance.scheduler.stream import Inbox, RequestStream
+
+GIB = 2**30
+
+
+def machine(
+    *, usable_cores: int = 4, memory_bytes: int = 8 * GIB, instructions: frozenset[Instruction] = frozenset()
+) -> HardwareSnapshot:
+    """A plain x86 machine without accelerators."""
+    processor = Processor(
+        architecture="x86_64",
+        vendor="GenuineIntel",
+        model="a processor",
+        features=frozenset(),
+        instructions=instructions,
+        num_sockets=1,
+        logical_cores=usable_cores,
+        physical_cores=usable_cores,
+        performance_cores=None,
+        efficiency_cores=None,
+        quota_cores=None,
+        usable_cores=usable_cores,
+        max_mhz=None,
+        governor=None,
+        caches=(),
+    )
+    return HardwareSnapshot(
+        processor=processor,
+        memory=Memory(total_bytes=memory_bytes, physical_bytes=memory_bytes, limit_bytes=None, swap_bytes=None),
+        system=System(name=None, kernel=None, container=None, virtual_machine=None),
+    )
+
 
 Script = Callable[[GenerateRequest], Iterable[RequestEvent | ApplianceError]]
 

@@ -10,7 +10,10 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
 from appliance.errors import ApplianceError
+from appliance.jobs.jobs import Jobs
+from appliance.ops.doctor.doctor import Doctor
 from appliance.ops.keys import KeyStore
+from appliance.ops.machine import Machine
 from appliance.ops.metrics import Metrics
 from appliance.ops.ready import Readiness
 from appliance.ops.report import StatusReport
@@ -22,7 +25,7 @@ from appliance.settings import ServerSettings
 from .access import Authenticator, HostGuard, OriginGuard
 from .errors import ClientGone, render_appliance_error, render_client_gone, render_http_error, render_unexpected
 from .gate import Gate
-from .routes import admin, health, inference
+from .routes import admin, doctor, encoding, hardware, health, inference, jobs, making
 from .sse import StreamTiming
 
 
@@ -38,6 +41,9 @@ class Parts:
     metrics: Metrics
     readiness: Readiness
     report: StatusReport
+    machine: Machine
+    doctor: Doctor
+    jobs: Jobs
     timing: StreamTiming
 
 
@@ -47,9 +53,13 @@ def build_api(parts: Parts, *, local_secret: str, machine_name: str) -> ASGIApp:
         route_handlers=[
             *(health.health, health.ready, health.metrics),
             *(inference.chat_completions, inference.completions, inference.list_models, inference.get_model),
+            *(encoding.create_embeddings, encoding.rerank, encoding.score),
             *(admin.status, admin.list_models, admin.get_model, admin.add_model, admin.remove_model),
             *(admin.load_model, admin.unload_model, admin.pin_model),
+            *(making.convert_model, making.quantize_model),
             *(admin.list_keys, admin.create_key, admin.revoke_key),
+            *(doctor.examine, hardware.hardware),
+            *(jobs.list_jobs, jobs.submit_job, jobs.get_job, jobs.cancel_job, jobs.pause_job, jobs.resume_job),
         ],
         dependencies={field.name: _provide(getattr(parts, field.name)) for field in dataclasses.fields(parts)},
         exception_handlers={

@@ -15,8 +15,8 @@ from appliance.errors import Forbidden
 
 
 def json_response(value: object, status: int = 200) -> Response[bytes]:
-    """Return a struct as a response."""
-    return Response(msgspec.json.encode(value), status_code=status, media_type=MediaType.JSON)
+    """Return a struct as a response. Sets and mappings are in order, so that equal values are equal bytes."""
+    return Response(msgspec.json.encode(value, order="deterministic"), status_code=status, media_type=MediaType.JSON)
 
 
 def json_reply(body: bytes) -> ASGIApp:

@@ -7,16 +7,18 @@ created it, except `abort`.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from appliance.core.plan import Artefact, LoadPlan
+from appliance.core.request import InputRole
 from appliance.core.traits import AdapterId, MediaSpan, ModelTraits
 
 TokenArray = npt.NDArray[np.int32]
 LogitsArray = npt.NDArray[np.float32]
+RowArray = npt.NDArray[np.float32]
 
 
 class KVCacheFull(Exception):
@@ -63,6 +65,18 @@ class StepOutput:
 
 
 @dataclass(frozen=True, slots=True)
+class EncoderInput:
+    """What an encoder reads at once: a text or a pair of texts, with the special tokens that belong around them.
+
+    `tokens` is `(num_tokens,) int32`; `types`, of the same shape, says which text of a pair each token belongs to,
+    None for a single text.
+    """
+
+    tokens: TokenArray
+    types: TokenArray | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The KV of the first `num_tokens` of a sequence, as owned bytes; `layout` names their format and its version."""
 
@@ -101,14 +115,28 @@ class LoadedModel(Protocol):
     def restore(self, sequence: int, snapshot: Snapshot) -> None:
         """Fill the empty `sequence` from a snapshot. Raises: KVCacheFull, SnapshotRejected."""
 
-    def embed(self, inputs: Sequence[TokenArray]) -> npt.NDArray[np.float32]:
-        """Return `(num_inputs, dimension) float32`, pooled, not normalized. Only where `traits.task == "embed"`."""
-
     def set_threads(self, decode: int, prefill: int) -> None:
         """Use so many threads from the next step on."""
 
     def abort(self) -> None:
         """Make a running step raise StepAborted soon. The only method that other threads may call; may do nothing."""
+
+    def close(self) -> None:
+        """Free the model. No other method may be called afterwards."""
+
+
+@runtime_checkable
+class LoadedEncoder(Protocol):
+    """A model in memory that embeds or scores. It keeps nothing between two calls."""
+
+    traits: ModelTraits
+
+    def embed(self, inputs: Sequence[EncoderInput]) -> RowArray:
+        """Return `(num_inputs, traits.row_width) float32`, a row for each input.
+
+        Embeddings are pooled, and normalized where the model's own configuration says so; scores are logits. A row
+        depends on its own input alone, to the last bit, whatever else is in the call. Raises: BackendError.
+        """
 
     def close(self) -> None:
         """Free the model. No other method may be called afterwards."""
@@ -142,11 +170,26 @@ class Tokenizer(Protocol):
         """Return the bytes that a token stands for; none for a control token. One token need not be whole UTF-8."""
 
 
+class InputReader(Protocol):
+    """Texts as an encoder reads them: what `Tokenizer` is to a model that generates."""
+
+    vocab_size: int
+
+    def read(self, texts: Sequence[str], role: InputRole | None) -> list[EncoderInput]:
+        """Return each text as an input, after the instruction that the model's configuration has for the role."""
+
+    def read_pairs(self, pairs: Sequence[tuple[str, str]]) -> list[EncoderInput]:
+        """Return each pair of texts as one input. Only for models that score."""
+
+
 class Backend(Protocol):
     """A way to run models: the worker's side of it. Opening something imports the native library."""
 
-    def load(self, plan: LoadPlan, progress: Callable[[float], None]) -> LoadedModel:
+    def load(self, plan: LoadPlan, progress: Callable[[float], None]) -> LoadedModel | LoadedEncoder:
         """Load the plan's artefact; `progress` is told ratios in [0, 1]. Raises: BackendError."""
 
     def open_tokenizer(self, artefact: Artefact) -> Tokenizer:
         """Open the tokenizer that lies in the artefact, without its weights. Raises: BackendError."""
+
+    def open_inputs(self, artefact: Artefact) -> InputReader:
+        """Open the same vocabulary for a model that embeds or scores. Raises: BackendError."""

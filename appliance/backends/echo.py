@@ -8,10 +8,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from appliance.backends.base import (
     Batch,
@@ -25,6 +24,7 @@ from appliance.backends.base import (
 )
 from appliance.backends.cells import CellTable
 from appliance.backends.echo_description import KV_BYTES_PER_TOKEN, EchoOptions, parse_options
+from appliance.backends.echo_encoder import EchoEncoder, EchoInputs
 from appliance.backends.echo_parrot import favoured_token, noise_row, prefix_digests
 from appliance.backends.echo_tokenizer import EchoTokenizer
 from appliance.backends.rules import check_batch, check_copy, check_empty, check_layout, check_snapshot, check_truncate
@@ -71,9 +71,14 @@ class EchoModel:
         return StepOutput(tuple(logits))
 
     def copy(self, source: int, target: int, num_tokens: int) -> None:
-        """Share the first cells of `source` with `target`."""
+        """Share the first cells of `source` with `target`, or take as many for it."""
         check_copy(source, target, num_tokens, self.traits, self._cells)
-        self._cells.share(source, target, num_tokens)
+        if self.traits.copy_cost == "shared":
+            self._cells.share(source, target, num_tokens)
+        elif num_tokens > self._cells.num_free():
+            raise KVCacheFull(f"a copy of {num_tokens} tokens does not fit into {self._cells.num_free()} free cells")
+        else:
+            self._cells.append(target, num_tokens)
         self._tokens[target] = self._tokens[source][:num_tokens]
 
     def truncate(self, sequence: int, num_tokens: int) -> None:
@@ -106,10 +111,6 @@ class EchoModel:
         if snapshot.num_tokens > self._cells.num_free():
             raise KVCacheFull(f"{snapshot.num_tokens} tokens do not fit into {self._cells.num_free()} free cells")
         self._append(sequence, np.frombuffer(part, np.int32).tolist())
-
-    def embed(self, inputs: Sequence[TokenArray]) -> npt.NDArray[np.float32]:
-        """Refuse: this model generates."""
-        raise BackendError("the echo backend computes no embeddings")
 
     def set_threads(self, decode: int, prefill: int) -> None:
         """Ignore the wish: nothing here is computed in parallel."""
@@ -150,11 +151,15 @@ class EchoModel:
 class EchoBackend:
     """Echo runs everywhere."""
 
+    def open_inputs(self, artefact: Artefact) -> EchoInputs:
+        """Return the same bytes as inputs of an encoder."""
+        return EchoInputs(self.open_tokenizer(artefact))
+
     def open_tokenizer(self, artefact: Artefact) -> EchoTokenizer:
         """Return the byte tokenizer. Raises: BackendError, if the artefact asks for an impossible one."""
         return EchoTokenizer(parse_options(artefact.path).vocab)
 
-    def load(self, plan: LoadPlan, progress: Callable[[float], None]) -> EchoModel:
+    def load(self, plan: LoadPlan, progress: Callable[[float], None]) -> EchoModel | EchoEncoder:
         """Return an echo model, after as long as its options ask for. Raises: BackendError, if they ask for that."""
         options = parse_options(plan.artefact.path)
         for tick in range(_LOAD_TICKS):
@@ -165,7 +170,7 @@ class EchoBackend:
         if options.fail_load is not None:
             raise BackendError(options.fail_load)
         progress(1.0)
-        return EchoModel(plan, options)
+        return EchoModel(plan, options) if options.task == "generate" else EchoEncoder(plan, options)
 
 
 def _traits(plan: LoadPlan, options: EchoOptions) -> ModelTraits:
@@ -178,13 +183,14 @@ def _traits(plan: LoadPlan, options: EchoOptions) -> ModelTraits:
         max_step_sequences=plan.max_step_sequences,
         max_step_tokens=plan.max_step_tokens,
         max_step_outputs=_MAX_STEP_OUTPUTS,
-        chunk_multiple_tokens=1,
-        copy_cost="shared",
+        chunk_multiple_tokens=options.grid,
+        copy_cost=options.copy,
         retain=options.retain,
         can_truncate=options.truncate,
         is_batch_invariant=True,
         kv_bytes_per_token=KV_BYTES_PER_TOKEN,
         max_adapters_per_step=0,
+        is_prefill_batched=options.batch,
     )
 
 

@@ -5,8 +5,10 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from appliance.backends.description import EngineInstructions
 from appliance.core.hardware import HardwareSnapshot
 from appliance.core.plan import Artefact, BackendDescriptor, MemoryEstimate, StepLimits
+from appliance.core.traits import ModelTask
 from appliance.errors import BackendError
 from models.manifest import ModelDetails
 
@@ -19,14 +21,20 @@ class EchoOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """What the path of an echo artefact can ask for.
 
     `context` and `capacity` are in tokens and go before the plan's. `die_*` end the process as the kernel would
-    when memory runs out; `fail_*` raise BackendError. `truncate=0` behaves as a recurrent model does.
+    when memory runs out; `fail_*` raise BackendError. `truncate=0` behaves as a recurrent model does; `copy=memory`,
+    `grid` and `batch=0` as one that keeps a row of memory for each sequence.
     """
 
+    task: ModelTask = "generate"
+    width: int = 8
     vocab: int = 512
     context: int | None = None
     capacity: int | None = None
     truncate: bool = True
     retain: Literal["free", "slows_steps", "no"] = "free"
+    copy: Literal["shared", "memory"] = "shared"
+    grid: int = 1
+    batch: bool = True
     weights_bytes: int = 0
     load_s: float = 0.0
     step_s: float = 0.0
@@ -70,4 +78,14 @@ class EchoDescription:
     def estimate(self, artefact: Artefact, details: ModelDetails | None, limits: StepLimits) -> MemoryEstimate:
         """Return what the options pretend, so that tests can fill a machine."""
         weights_bytes = parse_options(artefact.path).weights_bytes
-        return MemoryEstimate(weights_bytes=weights_bytes, kv_bytes_per_token=KV_BYTES_PER_TOKEN, scratch_bytes=0)
+        return MemoryEstimate(
+            weights_bytes=weights_bytes, kv_bytes_per_token=KV_BYTES_PER_TOKEN, kv_type="f16", scratch_bytes=0
+        )
+
+    def instructions(self, timeout_s: float) -> EngineInstructions | None:
+        """Return None: nothing of it is compiled."""
+        return None
+
+    def rebuild_command(self) -> str | None:
+        """Return None: nothing of it is compiled."""
+        return None

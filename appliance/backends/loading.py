@@ -1,13 +1,14 @@
 """The backends as a worker knows them: opened by name, or by the artefact that a tokenizer lies in."""
 
-from appliance.backends.base import Backend, Tokenizer
+from appliance.backends.base import Backend, InputReader, Tokenizer
 from appliance.backends.echo import EchoBackend
 from appliance.backends.llama_cpp.backend import LlamaCppBackend
+from appliance.backends.onnx.backend import OnnxBackend
 from appliance.core.plan import Artefact
 from appliance.errors import BackendError
 
-_BACKENDS: dict[str, Backend] = {"llama_cpp": LlamaCppBackend(), "echo": EchoBackend()}
-_BACKEND_OF_FORMAT = {"gguf": "llama_cpp", "echo": "echo"}
+_BACKENDS: dict[str, Backend] = {"llama_cpp": LlamaCppBackend(), "onnx": OnnxBackend(), "echo": EchoBackend()}
+_BACKEND_OF_FORMAT = {"gguf": "llama_cpp", "onnx": "onnx", "echo": "echo"}
 
 
 def open_backend(name: str) -> Backend:
@@ -20,3 +21,8 @@ def open_backend(name: str) -> Backend:
 def open_tokenizer(artefact: Artefact) -> Tokenizer:
     """Return the tokenizer that lies in the artefact. Raises: BackendError, if it cannot be read."""
     return _BACKENDS[_BACKEND_OF_FORMAT[artefact.format]].open_tokenizer(artefact)
+
+
+def open_inputs(artefact: Artefact) -> InputReader:
+    """Return what turns texts into the inputs of an encoder. Raises: BackendError, if it cannot be read."""
+    return _BACKENDS[_BACKEND_OF_FORMAT[artefact.format]].open_inputs(artefact)

@@ -1,14 +1,20 @@
 """What every backend refuses in the same words: calls that break the seam's promises. Breaking one is a bug above."""
 
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from appliance.backends.base import Batch, Run, Snapshot, SnapshotRejected
-from appliance.backends.cells import CellTable
 from appliance.core.traits import ModelTraits
 from appliance.errors import BackendError
 
 
-def check_batch(batch: Batch, traits: ModelTraits, cells: CellTable) -> tuple[int, int]:
+class Lengths(Protocol):
+    """Whoever knows how many tokens each sequence holds."""
+
+    def length(self, sequence: int) -> int:
+        """Return the tokens of one sequence."""
+
+
+def check_batch(batch: Batch, traits: ModelTraits, lengths: Lengths) -> tuple[int, int]:
     """Return the tokens and outputs of a batch that the traits allow. Raises: BackendError, naming the broken rule."""
     num_tokens = num_outputs = 0
     for run in batch.runs:
@@ -16,12 +22,12 @@ def check_batch(batch: Batch, traits: ModelTraits, cells: CellTable) -> tuple[in
         # One condition for the run of every step; only a broken one is worth the words.
         if not (
             0 <= run.sequence < traits.max_sequences
-            and run.start == cells.length(run.sequence)
+            and run.start == lengths.length(run.sequence)
             and 0 <= run.num_outputs <= num_run_tokens > 0
             and run.start + num_run_tokens <= traits.max_context_tokens
             and run.media is None
         ):
-            _refuse_run(run, traits, cells)
+            _refuse_run(run, traits, lengths)
         num_tokens += num_run_tokens
         num_outputs += run.num_outputs
     num_runs = len(batch.runs)
@@ -34,29 +40,29 @@ def check_batch(batch: Batch, traits: ModelTraits, cells: CellTable) -> tuple[in
     return num_tokens, num_outputs
 
 
-def check_copy(source: int, target: int, num_tokens: int, traits: ModelTraits, cells: CellTable) -> None:
+def check_copy(source: int, target: int, num_tokens: int, traits: ModelTraits, lengths: Lengths) -> None:
     """Refuse to copy from nothing, onto something, or a part where only the whole can be. Raises: BackendError."""
-    _check_part(source, num_tokens, traits, cells)
-    check_empty(target, traits, cells)
+    _check_part(source, num_tokens, traits, lengths)
+    check_empty(target, traits, lengths)
 
 
-def check_empty(sequence: int, traits: ModelTraits, cells: CellTable) -> None:
+def check_empty(sequence: int, traits: ModelTraits, lengths: Lengths) -> None:
     """Refuse to fill a sequence that holds something. Raises: BackendError."""
     _check_sequence(sequence, traits)
-    _require(cells.length(sequence) == 0, f"sequence {sequence} is not empty")
+    _require(lengths.length(sequence) == 0, f"sequence {sequence} is not empty")
 
 
-def check_truncate(sequence: int, num_tokens: int, traits: ModelTraits, cells: CellTable) -> None:
+def check_truncate(sequence: int, num_tokens: int, traits: ModelTraits, lengths: Lengths) -> None:
     """Refuse to truncate to more than there is, or to a part where only 0 is possible. Raises: BackendError."""
     _check_sequence(sequence, traits)
-    length = cells.length(sequence)
+    length = lengths.length(sequence)
     _require(0 <= num_tokens <= length, f"sequence {sequence} holds {length} tokens, not {num_tokens}")
     _require(traits.can_truncate or num_tokens in (0, length), "this model's cache can only be dropped as a whole")
 
 
-def check_snapshot(sequence: int, num_tokens: int, traits: ModelTraits, cells: CellTable) -> None:
+def check_snapshot(sequence: int, num_tokens: int, traits: ModelTraits, lengths: Lengths) -> None:
     """Refuse a snapshot of more than there is, or of a part where only the whole can be taken. Raises: BackendError."""
-    _check_part(sequence, num_tokens, traits, cells)
+    _check_part(sequence, num_tokens, traits, lengths)
 
 
 def check_layout(snapshot: Snapshot, layout: str, traits: ModelTraits) -> None:
@@ -67,9 +73,9 @@ def check_layout(snapshot: Snapshot, layout: str, traits: ModelTraits) -> None:
         raise SnapshotRejected(f"a snapshot of {snapshot.num_tokens} tokens in {len(snapshot.parts)} parts is not ours")
 
 
-def _refuse_run(run: Run, traits: ModelTraits, cells: CellTable) -> NoReturn:
+def _refuse_run(run: Run, traits: ModelTraits, lengths: Lengths) -> NoReturn:
     _check_sequence(run.sequence, traits)
-    length, num_tokens = cells.length(run.sequence), len(run.tokens)
+    length, num_tokens = lengths.length(run.sequence), len(run.tokens)
     raise BackendError(
         f"a call broke the rules of the backend: sequence {run.sequence} holds {length} tokens of at most "
         f"{traits.max_context_tokens}; a run of {num_tokens} tokens at {run.start} with {run.num_outputs} outputs "
@@ -77,9 +83,9 @@ def _refuse_run(run: Run, traits: ModelTraits, cells: CellTable) -> NoReturn:
     )
 
 
-def _check_part(sequence: int, num_tokens: int, traits: ModelTraits, cells: CellTable) -> None:
+def _check_part(sequence: int, num_tokens: int, traits: ModelTraits, lengths: Lengths) -> None:
     _check_sequence(sequence, traits)
-    length = cells.length(sequence)
+    length = lengths.length(sequence)
     _require(0 < num_tokens <= length, f"sequence {sequence} holds {length} tokens, not {num_tokens}")
     _require(traits.can_truncate or num_tokens == length, "this model's cache can only be taken as a whole")
 

@@ -12,6 +12,8 @@ from models.manifest import ModelDetails
 
 DEFAULT_CONTEXT_TOKENS = 32_768
 DEFAULT_KV_CAPACITY_TOKENS = 32_768
+DEFAULT_INPUT_TOKENS = 8192
+"""How long an input of a model that embeds or scores may be: it is computed in one piece, which takes its memory."""
 MIN_CONTEXT_TOKENS = 512
 _MAX_STEP_TOKENS = 512
 _MAX_SEQUENCES = 64
@@ -36,13 +38,12 @@ def select(
         max_step_sequences=settings.max_step_sequences,
         max_step_tokens=max(_MAX_STEP_TOKENS, settings.max_step_sequences),
     )
-    need = estimate(backend.name, artefact, details, limits)
-    budget_bytes = memory_available_bytes - int(memory_reserve_ratio * snapshot.memory_total_bytes)
+    need = estimate(backend.name, artefact, details, _largest_call(details, settings, limits))
+    budget_bytes = memory_available_bytes - int(memory_reserve_ratio * snapshot.memory.total_bytes)
     tokens_that_fit = _tokens_that_fit(model, need, budget_bytes)
     context_tokens, context_reason = _choose_context(details, settings, tokens_that_fit)
-    capacity_tokens = _choose_capacity(context_tokens, settings, tokens_that_fit)
-    threads = settings.threads or snapshot.usable_cores
-    kv_bytes = capacity_tokens * need.kv_bytes_per_token
+    capacity_tokens = _choose_capacity(details, context_tokens, settings, tokens_that_fit)
+    threads = settings.threads or snapshot.processor.usable_cores
     return LoadPlan(
         model=model,
         backend=backend.name,
@@ -55,15 +56,17 @@ def select(
         max_step_tokens=limits.max_step_tokens,
         threads_decode=threads,
         threads_prefill=threads,
-        kv_type="f16",
+        kv_type=need.kv_type,
         gpu_layers=0,
         step_time_target_s=settings.step_time_target_s,
-        estimated_bytes=need.weights_bytes + need.scratch_bytes + kv_bytes,
+        provider=settings.provider,
+        provider_fallback=settings.provider_fallback,
+        accelerators=snapshot.accelerators,
+        estimated_bytes=need.weights_bytes + need.scratch_bytes + capacity_tokens * need.kv_bytes_per_token,
         reasons=(
             f"{backend.name} runs {artefact.format} files here: {backend.message}",
             context_reason,
-            f"a KV cache of {capacity_tokens} tokens takes {format_bytes(kv_bytes)} beside "
-            f"{format_bytes(need.weights_bytes)} of weights, of {format_bytes(budget_bytes)} that may be used",
+            _memory_reason(capacity_tokens, need, budget_bytes),
             f"{threads} threads: " + ("set" if settings.threads else "one for each physical core that may be used"),
         ),
     )
@@ -81,6 +84,14 @@ def _choose_backend(model: str, artefact: Artefact, descriptors: Sequence[Backen
     return ready[0]
 
 
+def _memory_reason(capacity_tokens: int, need: MemoryEstimate, budget_bytes: int) -> str:
+    kv_bytes = capacity_tokens * need.kv_bytes_per_token
+    return (
+        f"a KV cache of {capacity_tokens} tokens takes {format_bytes(kv_bytes)} beside "
+        f"{format_bytes(need.weights_bytes)} of weights, of {format_bytes(budget_bytes)} that may be used"
+    )
+
+
 def _tokens_that_fit(model: str, need: MemoryEstimate, budget_bytes: int) -> int:
     fixed_bytes = need.weights_bytes + need.scratch_bytes
     least_bytes = fixed_bytes + MIN_CONTEXT_TOKENS * need.kv_bytes_per_token
@@ -93,8 +104,9 @@ def _tokens_that_fit(model: str, need: MemoryEstimate, budget_bytes: int) -> int
 
 
 def _choose_context(details: ModelDetails | None, settings: EngineSettings, tokens_that_fit: int) -> tuple[int, str]:
+    default_tokens = DEFAULT_INPUT_TOKENS if _is_encoder(details) else DEFAULT_CONTEXT_TOKENS
     limits = [
-        (settings.context_tokens or DEFAULT_CONTEXT_TOKENS, "set" if settings.context_tokens else "the default limit"),
+        (settings.context_tokens or default_tokens, "set" if settings.context_tokens else "the default limit"),
         (_round_down(tokens_that_fit), "what the memory holds"),
     ]
     if details is not None and details.context_length_tokens is not None:
@@ -103,12 +115,30 @@ def _choose_context(details: ModelDetails | None, settings: EngineSettings, toke
     return tokens, f"a context of {tokens} tokens: {why}"
 
 
-def _choose_capacity(context_tokens: int, settings: EngineSettings, tokens_that_fit: int) -> int:
+def _choose_capacity(
+    details: ModelDetails | None, context_tokens: int, settings: EngineSettings, tokens_that_fit: int
+) -> int:
     """Return room for several sequences, but by default for no more than half of the memory that is left."""
+    if _is_encoder(details):
+        return context_tokens
     if settings.kv_capacity_tokens is not None:
         return max(context_tokens, min(settings.kv_capacity_tokens, _round_down(tokens_that_fit)))
     wanted = min(DEFAULT_KV_CAPACITY_TOKENS, context_tokens * settings.max_step_sequences)
     return max(context_tokens, min(wanted, _round_down(tokens_that_fit // 2)))
+
+
+def _is_encoder(details: ModelDetails | None) -> bool:
+    return details is not None and details.task != "generate"
+
+
+def _largest_call(details: ModelDetails | None, settings: EngineSettings, limits: StepLimits) -> StepLimits:
+    """Return the limits whose memory counts: an encoder reads its longest input in one piece, one after another."""
+    if details is None or not _is_encoder(details):
+        return limits
+    wanted_tokens = settings.context_tokens or DEFAULT_INPUT_TOKENS
+    longest_tokens = min(wanted_tokens, details.context_length_tokens or wanted_tokens)
+    max_step_tokens = max(limits.max_step_tokens, longest_tokens)
+    return StepLimits(max_sequences=1, max_step_sequences=1, max_step_tokens=max_step_tokens)
 
 
 def _round_down(num_tokens: int) -> int:

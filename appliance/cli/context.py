@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from appliance.client import DEFAULT_URL, Client
+from appliance.client import DEFAULT_URL, READ_TIMEOUT_S, Client
 
 DAEMON_FILE = Path("run") / "daemon.json"
 KEY_FILE = Path("run") / "local.key"
@@ -32,9 +32,10 @@ class Context:
         """Return whether the person chose a daemon, so that the files here may not stand in for it."""
         return bool(self.environ.get("APPLIANCE_URL"))
 
-    def client(self) -> Client:
+    def client(self, *, read_timeout_s: float = READ_TIMEOUT_S) -> Client:
         """Return a client of the daemon: the one that was named, else the one of this home, else the usual address."""
-        return Client(self.environ.get("APPLIANCE_URL") or self._own_url() or DEFAULT_URL, self._key())
+        url = self.environ.get("APPLIANCE_URL") or self._own_url() or DEFAULT_URL
+        return Client(url, self._key(), read_timeout_s=read_timeout_s)
 
     def settings_path(self) -> Path | None:
         """Return the settings file of this home, if there is one."""

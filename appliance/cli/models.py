@@ -7,6 +7,7 @@ from pathlib import Path
 from appliance.core.admin import InstalledModel
 from appliance.core.units import format_bytes
 
+from . import convert
 from .arguments import Group, Parser, Run, add_command, add_parser
 from .context import Context
 from .exits import DONE
@@ -25,8 +26,13 @@ appliance models load qwen3-0.6b-q8_0
 appliance models pin guide --off
 """
 ADD_DESCRIPTION = """
-Make a GGUF file a model of this machine. The file is read once, checked and remembered where it is, without a copy;
-it must stay there, and the daemon must be able to read it. With --copy it is copied into the appliance's own folder.
+Make a GGUF file, or a folder with an ONNX graph, a model of this machine. The files are read once, checked and
+remembered where they are, without a copy; they must stay there, and the daemon must be able to read them. With --copy
+they are copied into the appliance's own folder.
+
+A folder is what onnxruntime-genai's exporter writes, or a download in the layout of transformers.js. Of several graphs
+in it, the one that suits a processor best is taken (4-bit weights, else 8-bit, else 32-bit floats); naming a .onnx file
+chooses that one.
 """
 LIST_EXAMPLES = """
 appliance models list
@@ -36,6 +42,8 @@ ADD_EXAMPLES = """
 appliance models add qwen3-0.6b-q8_0.gguf
 appliance models add model.gguf --name my/model:v2
 appliance models add /media/stick/model.gguf --copy
+appliance models add ~/Downloads/Qwen3-0.6B-ONNX
+appliance models add Qwen3-0.6B-ONNX/model_int8.onnx --name qwen3:int8
 """
 HEADERS = ("NAME", "SIZE", "PARAMS", "QUANT", "CONTEXT", "STATE", "")
 
@@ -46,10 +54,13 @@ def register(group: Group) -> None:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     description = "List the models that can be used, with the context that each gets here once that is known."
     add_command(commands, "list", _list, "list the models that can be used", description, LIST_EXAMPLES)
-    add = add_command(commands, "add", _add, "make a GGUF file a model", ADD_DESCRIPTION, ADD_EXAMPLES)
-    add.add_argument("file", type=Path, metavar="FILE", help="the GGUF file, or the first of its parts")
-    add.add_argument("--name", metavar="NAME", help="[publisher/]name[:tag] (default: from the file's name)")
-    add.add_argument("--copy", action="store_true", help="copy the file into the appliance's folder")
+    add = add_command(commands, "add", _add, "make a file or folder a model", ADD_DESCRIPTION, ADD_EXAMPLES)
+    help_ = "the GGUF file, or the first of its parts; the folder of an ONNX model, or one graph in it"
+    add.add_argument("file", type=Path, metavar="PATH", help=help_)
+    add.add_argument(
+        "--name", metavar="NAME", help="[publisher/]name[:tag] (default: from the file's or folder's name)"
+    )
+    add.add_argument("--copy", action="store_true", help="copy the files into the appliance's folder")
     _add_verb(commands, "show", _show, "show what is known of a model", "Show what is known of a model.")
     description = "Forget a model. A copy is deleted; a file that was adopted where it lay stays there."
     _add_verb(commands, "rm", _remove, "forget a model and delete its copy", description)
@@ -60,6 +71,7 @@ def register(group: Group) -> None:
     description = "Keep a model in memory until the daemon stops; with --off let it go again when it is idle."
     pin = _add_verb(commands, "pin", _pin, "keep a model in memory", description)
     pin.add_argument("--off", action="store_true", help="let it go again when it is idle")
+    convert.register(commands)
 
 
 def _add_verb(commands: Group, verb: str, run: Run, summary: str, description: str) -> Parser:
@@ -102,7 +114,10 @@ def _add(arguments: argparse.Namespace, context: Context) -> int:
     events = daemon_or_files(context).add_model(path, name=arguments.name, copy=arguments.copy)
     model = show_progress(events, is_json=context.is_json)
     if not context.is_json:
-        print(f"added '{model.name}'; chat with it: appliance run {model.name}")
+        if model.choice is not None:
+            print(model.choice)
+        is_talking = "completion" in model.capabilities
+        print(f"added '{model.name}'" + (f"; chat with it: appliance run {model.name}" if is_talking else ""))
     return DONE
 
 
@@ -137,7 +152,9 @@ def _facts(model: InstalledModel) -> list[tuple[str, str | None]]:
         ("digest", model.digest),
         ("added", added),
     ]
-    return facts + [("why so", reason) for reason in model.reasons]
+    reasons = model.reasons if model.choice is None else (model.choice, *model.reasons)
+    facts += convert.loss_facts(model.quality)
+    return facts + [("why so", reason) for reason in reasons]
 
 
 def _remove(arguments: argparse.Namespace, context: Context) -> int:

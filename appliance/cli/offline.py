@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from appliance.backends.registry import WORKSHOPS
 from appliance.client import Client
 from appliance.core.admin import CreatedKey, Done, InstalledModel, KeyInfo, Progress, Removed
 from appliance.core.caller import Scope
@@ -41,7 +42,7 @@ class Offline:
     """The files of one home. Every method raises: CommandError, ApplianceError."""
 
     def __init__(self, context: Context) -> None:
-        self._store = ModelStore(context.home)
+        self._store = ModelStore(context.home, WORKSHOPS)
         self._keys = KeyStore(context.home / KEYS_FILE)
         self._installed = Installed(self._store, _unplanned, read_settings(context).settings.models.default_model)
 

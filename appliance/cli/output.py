@@ -13,8 +13,8 @@ def printable(text: str) -> str:
 
 
 def print_json(value: object) -> None:
-    """Print a value as one line of JSON."""
-    print(msgspec.json.encode(value).decode(), flush=True)
+    """Print a value as one line of JSON, sets and mappings in order, so that two outputs can be compared."""
+    print(msgspec.json.encode(value, order="deterministic").decode(), flush=True)
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> str:

@@ -1,14 +1,18 @@
 """Progress of long work: a bar on a terminal, lines elsewhere, JSON lines for programs."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from appliance.core.admin import Done, InstalledModel, Progress
+from appliance.core.jobs import JobProgress
 from appliance.core.units import format_bytes
 
 from .output import print_json, printable
 
 LINE_STEP_RATIO = 0.1
+Step = Progress | JobProgress
+Show = Callable[[Step], None]
 
 
 def show_progress(events: Iterator[Progress | Done], *, is_json: bool) -> InstalledModel:
@@ -16,32 +20,43 @@ def show_progress(events: Iterator[Progress | Done], *, is_json: bool) -> Instal
 
     With `is_json` every event is a line on standard output, else progress goes to standard error.
     """
+    with meter(is_json=is_json) as show:
+        for event in events:
+            if isinstance(event, Done):
+                if is_json:
+                    print_json(event)
+                return event.model
+            show(event)
+    raise AssertionError("a stream of progress ends with Done or raises")
+
+
+@contextmanager
+def meter(*, is_json: bool) -> Iterator[Show]:
+    """Give a function that shows one step of long work in the way that fits the reader."""
     if is_json:
-        return _show_json(events)
-    return _show_bar(events) if sys.stderr.isatty() else _show_lines(events)
+        yield print_json
+    elif sys.stderr.isatty():
+        with _bar() as show:
+            yield show
+    else:
+        yield _lines()
 
 
-def _show_json(events: Iterator[Progress | Done]) -> InstalledModel:
-    for event in events:
-        print_json(event)
-        if isinstance(event, Done):
-            return event.model
-    raise AssertionError("a stream of progress ends with Done or raises")
-
-
-def _show_lines(events: Iterator[Progress | Done]) -> InstalledModel:
+def _lines() -> Show:
     shown_text, shown_ratio = "", 0.0
-    for event in events:
-        if isinstance(event, Done):
-            return event.model
-        ratio = event.done / event.total if event.total else 0.0
-        if event.text != shown_text or ratio >= shown_ratio + LINE_STEP_RATIO:
-            print(f"{printable(event.text)}: {_amount(event)}", file=sys.stderr, flush=True)
-            shown_text, shown_ratio = event.text, ratio
-    raise AssertionError("a stream of progress ends with Done or raises")
+
+    def show(step: Step) -> None:
+        nonlocal shown_text, shown_ratio
+        ratio = step.done / step.total if step.total else 0.0
+        if step.text != shown_text or ratio >= shown_ratio + LINE_STEP_RATIO:
+            print(f"{printable(step.text)}: {_amount(step)}", file=sys.stderr, flush=True)
+            shown_text, shown_ratio = step.text, ratio
+
+    return show
 
 
-def _show_bar(events: Iterator[Progress | Done]) -> InstalledModel:
+@contextmanager
+def _bar() -> Iterator[Show]:
     # Imported here: rich takes longer to import than most commands run.
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
@@ -50,15 +65,18 @@ def _show_bar(events: Iterator[Progress | Done]) -> InstalledModel:
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.fields[amount]}"))
     with Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None, amount="")
-        for event in events:
-            if isinstance(event, Done):
-                return event.model
-            text, amount = printable(event.text), _amount(event)
-            bar.update(task, description=text, completed=event.done, total=event.total, amount=amount)
-    raise AssertionError("a stream of progress ends with Done or raises")
+
+        def show(step: Step) -> None:
+            bar.update(
+                task, description=printable(step.text), completed=step.done, total=step.total, amount=_amount(step)
+            )
+
+        yield show
 
 
-def _amount(event: Progress) -> str:
-    if event.unit == "bytes":
-        return format_bytes(event.done) + (f" of {format_bytes(event.total)}" if event.total else "")
-    return f"{event.done / event.total:.0%}" if event.total else f"{event.done:.0%}"
+def _amount(step: Step) -> str:
+    if step.unit == "bytes":
+        return format_bytes(step.done) + (f" of {format_bytes(step.total)}" if step.total else "")
+    if step.unit != "ratio":
+        return f"{step.done:.0f}" + (f" of {step.total:.0f}" if step.total else "") + f" {printable(step.unit)}"
+    return f"{step.done / step.total:.0%}" if step.total else f"{step.done:.0%}"

@@ -2,7 +2,7 @@
 
 import argparse
 
-from appliance.core.admin import LoadedModelStatus, Status
+from appliance.core.admin import LoadedModelStatus, MachineStatus, Status
 from appliance.core.units import format_bytes, format_seconds
 
 from .arguments import Group, add_command
@@ -42,7 +42,7 @@ def _lines(status: Status) -> list[str]:
     lines = [
         f"{status.state} at {status.url} for {format_seconds(status.uptime_s)}, {printable(readiness)}",
         f"{status.num_running} running, {status.num_waiting} waiting; "
-        f"CPU {machine.cpu_busy_ratio:.0%} busy, {free} of {total} memory free",
+        f"CPU {machine.cpu_busy_ratio:.0%} busy{_vitals(machine)}, {free} of {total} memory free",
         "",
     ]
     if not status.models:
@@ -50,6 +50,11 @@ def _lines(status: Status) -> list[str]:
     lines.append(table(HEADERS, map(_row, status.models), right=HEADERS[3:7]))
     failed = [model for model in status.models if model.state == "failed"]
     return lines + [f"{model.name}: {printable(model.reason)}" for model in failed]
+
+
+def _vitals(machine: MachineStatus) -> str:
+    celsius = "" if machine.temperature_celsius is None else f" at {machine.temperature_celsius:.0f} °C"
+    return celsius + ("" if machine.power_watts is None else f" with {machine.power_watts:.0f} W")
 
 
 def _row(model: LoadedModelStatus) -> tuple[str, ...]:

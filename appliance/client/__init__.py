@@ -2,6 +2,6 @@
 
 from .chat import ChatEnd, ChatUsage
 from .client import Client
-from .transport import DEFAULT_URL, ClientError, NoDaemon
+from .transport import DEFAULT_URL, READ_TIMEOUT_S, ClientError, NoDaemon
 
-__all__ = ["DEFAULT_URL", "ChatEnd", "ChatUsage", "Client", "ClientError", "NoDaemon"]
+__all__ = ["DEFAULT_URL", "READ_TIMEOUT_S", "ChatEnd", "ChatUsage", "Client", "ClientError", "NoDaemon"]

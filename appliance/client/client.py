@@ -23,17 +23,22 @@ from appliance.core.admin import (
     Status,
 )
 from appliance.core.caller import Scope
+from appliance.core.doctor import Diagnosis
+from appliance.core.hardware import Hardware
+from appliance.core.jobs import Job, JobEvent, JobList, JobNews, JsonObject, SubmitJob
 from appliance.core.request import Message
 
 from .chat import ChatEnd, read_chunks
-from .transport import DEFAULT_URL, ClientError, NoDaemon, Transport, cut_off, decode, to_status
+from .transport import DEFAULT_URL, READ_TIMEOUT_S, ClientError, NoDaemon, Transport, cut_off, decode, to_status
 
 
 class Client:
     """Speaks to one daemon. Every method raises: NoDaemon, ClientError."""
 
-    def __init__(self, url: str = DEFAULT_URL, key: str | None = None) -> None:
-        self._transport = Transport(url, key)
+    def __init__(
+        self, url: str = DEFAULT_URL, key: str | None = None, *, read_timeout_s: float = READ_TIMEOUT_S
+    ) -> None:
+        self._transport = Transport(url, key, read_timeout_s)
         self.url = self._transport.url
 
     def is_healthy(self) -> bool:
@@ -47,6 +52,15 @@ class Client:
     def status(self) -> Status:
         """Return what the daemon does at this moment."""
         return self._transport.call("GET", "/admin/v1/status", Status)
+
+    def hardware(self, *, with_bandwidth: bool = False) -> Hardware:
+        """Return what the daemon's machine is and does; measuring the memory takes all its cores for a second."""
+        query = "?bandwidth=true" if with_bandwidth else ""
+        return self._transport.call("GET", f"/admin/v1/hardware{query}", Hardware)
+
+    def doctor(self) -> Diagnosis:
+        """Return what the daemon finds right and wrong with its machine."""
+        return self._transport.call("GET", "/admin/v1/doctor", Diagnosis)
 
     def models(self) -> tuple[InstalledModel, ...]:
         """Return the installed models."""
@@ -90,6 +104,43 @@ class Client:
         """Make a key invalid from now on."""
         self._transport.send("DELETE", "/admin/v1/keys/" + quote(name, safe=""))
 
+    def jobs(self) -> tuple[Job, ...]:
+        """Return the newest jobs, the newest first."""
+        return self._transport.call("GET", "/admin/v1/jobs", JobList).jobs
+
+    def job(self, job_id: str) -> Job:
+        """Return one job."""
+        return self._transport.call("GET", _job_path(job_id), Job)
+
+    def submit_job(self, kind: str, arguments: JsonObject) -> Job:
+        """Give a job in; it is kept, whatever happens, when this returns."""
+        return self._transport.call("POST", "/admin/v1/jobs", Job, SubmitJob(kind=kind, arguments=arguments))
+
+    def follow_job(self, job_id: str) -> Generator[Job, None, None]:
+        """Yield the job now and whenever it changed; the last one has ended."""
+        path = _job_path(job_id) + "?follow=true"
+        with closing(self._transport.stream(path, method="GET")) as events:
+            for data in events:
+                event: JobNews | Problem = decode(data, JobEvent)
+                if isinstance(event, Problem):
+                    raise ClientError(event.message, status=to_status(event.code), code=event.code)
+                yield event.job
+                if event.job.has_ended:
+                    return
+        raise cut_off()
+
+    def cancel_job(self, job_id: str) -> Job:
+        """Give a job up and return what became of it."""
+        return self._transport.call("DELETE", _job_path(job_id), Job)
+
+    def pause_job(self, job_id: str) -> Job:
+        """Halt a job."""
+        return self._transport.call("POST", _job_path(job_id) + "/pause", Job)
+
+    def resume_job(self, job_id: str) -> Job:
+        """Let a paused job go on when its turn comes."""
+        return self._transport.call("POST", _job_path(job_id) + "/resume", Job)
+
     def chat_stream(
         self, model: str | None, messages: Iterable[Message], **params: float | str
     ) -> Generator[str | ChatEnd, None, None]:
@@ -121,3 +172,7 @@ class Client:
 
 def _model_path(name: str) -> str:
     return "/admin/v1/models/" + quote(name, safe="/:@+,")
+
+
+def _job_path(job_id: str) -> str:
+    return "/admin/v1/jobs/" + quote(job_id, safe="")

@@ -56,8 +56,9 @@ class Transport:
     Every method raises: NoDaemon, ClientError.
     """
 
-    def __init__(self, url: str, key: str | None) -> None:
+    def __init__(self, url: str, key: str | None, read_timeout_s: float = READ_TIMEOUT_S) -> None:
         self.url = url.rstrip("/")
+        self._read_timeout_s = read_timeout_s
         try:
             parts = urlsplit(self.url)
             self._host, self._port = parts.hostname or "", parts.port
@@ -81,12 +82,12 @@ class Transport:
         answer: _T = decode(self.send(method, path, body), kind)
         return answer
 
-    def stream(self, path: str, body: object) -> Generator[bytes, None, None]:
+    def stream(self, path: str, body: object = None, *, method: str = "POST") -> Generator[bytes, None, None]:
         """Yield the data of each Server-Sent Event; closing the iterator closes the connection.
 
         Our events have one `data` line each; comments and all else are skipped.
         """
-        with self._exchange("POST", path, body) as response:
+        with self._exchange(method, path, body) as response:
             for line in response:
                 if line.startswith(b"data:"):
                     yield line[5:].strip()
@@ -106,7 +107,7 @@ class Transport:
                         raise self._to_error(response)
                     yield response
             except TimeoutError as error:
-                raise ClientError(f"the daemon at {self.url} fell silent for {READ_TIMEOUT_S:.0f} s") from error
+                raise ClientError(f"the daemon at {self.url} fell silent for {self._read_timeout_s:.0f} s") from error
             except (OSError, http.client.HTTPException) as error:
                 raise cut_off() from error
 
@@ -120,7 +121,7 @@ class Transport:
             raise NoDaemon(f"no daemon answers at {self.url}") from error
         # Without this the end of a small request waits until its beginning is acknowledged.
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.sock.settimeout(READ_TIMEOUT_S)
+        connection.sock.settimeout(self._read_timeout_s)
         return connection
 
     def _to_error(self, response: http.client.HTTPResponse) -> ClientError:

@@ -29,11 +29,13 @@ class LoadedModelStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MachineStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What the machine does at this moment."""
+    """What the machine does now: the heat of the processor; the power of the machine, else of the processor."""
 
     cpu_busy_ratio: float
     memory_total_bytes: int
     memory_available_bytes: int
+    temperature_celsius: float | None = None
+    power_watts: float | None = None
 
 
 class Versions(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +63,22 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     versions: Versions
 
 
+class ModelLoss(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What quantizing a model cost, measured against the original: figures of a writing model, or of an encoder."""
+
+    num_samples: int
+    loss_ratio: float
+    method: str = ""
+    perplexity: float | None = None
+    reference_perplexity: float | None = None
+    kl_mean: float | None = None
+    kl_p99: float | None = None
+    top1_agreement_ratio: float | None = None
+    cosine_mean: float | None = None
+    cosine_min: float | None = None
+    ranking_agreement_ratio: float | None = None
+
+
 class InstalledModel(msgspec.Struct, frozen=True, kw_only=True):
     """A model that can be used now. `context_tokens` is what a sequence gets here, as against the model's own."""
 
@@ -82,6 +100,8 @@ class InstalledModel(msgspec.Struct, frozen=True, kw_only=True):
     licence: str | None
     reasons: tuple[str, ...]
     added_s: float | None
+    quality: ModelLoss | None = None
+    choice: str | None = None
 
 
 class InstalledModels(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from .request import RequestId
 FinishReason = Literal["stop", "length"]
 Outcome = Literal["stop", "length", "cancelled", "error"]
 ModelState = Literal["stopped", "loading", "ready", "stopping", "failed"]
+JobState = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 
 
 class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +91,20 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
     error: ErrorInfo
 
 
-RequestEvent = Accepted | Delta | Finished | Failed
+class Encoded(msgspec.Struct, frozen=True, kw_only=True, tag="encoded"):
+    """Rows of one request that are ready, in any order: the first row in `data` belongs to input `indices[0]`.
+
+    `data` holds rows of equal length as 32-bit floats, little-endian. A `relevance` between 0 and 1 comes from a model
+    that read both texts together, a `cosine` from the embeddings of each.
+    """
+
+    id: RequestId
+    kind: Literal["embedding", "relevance", "cosine"]
+    indices: tuple[int, ...]
+    data: bytes
+
+
+RequestEvent = Accepted | Delta | Encoded | Finished | Failed
 
 
 class ModelStateChanged(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,4 +159,27 @@ class RequestEnded(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
 
 
-SystemEvent = ModelStateChanged | RequestQueued | RequestAccepted | TokensEmitted | RequestEnded
+class JobStateChanged(msgspec.Struct, frozen=True, kw_only=True):
+    """A job entered `state`. `previous` None: it is new, or was found at the start. `duration_s`: of one that ran."""
+
+    id: str
+    kind: str
+    state: JobState
+    previous: JobState | None
+    duration_s: float | None = None
+
+
+class JobProgressed(msgspec.Struct, frozen=True, kw_only=True):
+    """A job got further; told a few times a second at most."""
+
+    id: str
+    kind: str
+    text: str
+    done: float
+    total: float | None
+    unit: str
+
+
+SystemEvent = (
+    ModelStateChanged | RequestQueued | RequestAccepted | TokensEmitted | RequestEnded | JobStateChanged | JobProgressed
+)

@@ -2,9 +2,9 @@
 
 import msgspec
 
-from .events import Accepted, Delta, ErrorInfo, Failed, Finished
+from .events import Accepted, Delta, Encoded, ErrorInfo, Failed, Finished
 from .plan import LoadPlan
-from .request import GenerateRequest, RequestId
+from .request import Request, RequestId
 from .traits import ModelTraits
 
 
@@ -17,7 +17,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True, tag="load"):
 class Start(msgspec.Struct, frozen=True, kw_only=True, tag="start"):
     """Begin a request, all of its choices. `waited_s` is how long it had waited in the daemon."""
 
-    request: GenerateRequest
+    request: Request
     waited_s: float
 
 
@@ -64,4 +64,4 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, tag="stats"):
 
 
 ToWorker = Load | Start | Cancel | Stop
-FromWorker = Loading | Ready | LoadFailed | Accepted | Delta | Finished | Failed | Stats
+FromWorker = Loading | Ready | LoadFailed | Accepted | Delta | Encoded | Finished | Failed | Stats

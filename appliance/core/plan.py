@@ -4,13 +4,20 @@ from typing import Literal
 
 import msgspec
 
+from appliance.core.hardware import Accelerator
+
 
 class Artefact(msgspec.Struct, frozen=True, kw_only=True):
-    """A model's files in one format. `path` is the file (or the first of its parts) or the folder that holds them."""
+    """A model's files in one format, by the name that descriptors and manifests give it.
 
-    format: Literal["gguf", "echo"]
+    `path` is the file, the first of its parts, or the graph beside which the others lie; `compiled_path` is the folder
+    for what is made of them once (the empty string where nothing is).
+    """
+
+    format: str
     path: str
     digest: str
+    compiled_path: str = ""
 
 
 class BackendDescriptor(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,7 +36,9 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a worker needs to load a model, and why it was chosen so.
 
     `context_tokens` limits one sequence, `kv_capacity_tokens` all sequences together; `estimated_bytes` is the memory
-    of weights, KV cache and scratch; `step_time_target_s` bounds a step while other sequences decode.
+    of weights, KV cache and scratch; `step_time_target_s` bounds a step while other sequences decode. A library that
+    can compute in several places chooses among the `accelerators` of the machine when it loads: `provider` names the
+    place, and `provider_fallback` says what happens when it does not work.
     """
 
     model: str
@@ -48,6 +57,9 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     step_time_target_s: float
     estimated_bytes: int
     reasons: tuple[str, ...]
+    provider: str = "auto"
+    provider_fallback: Literal["allow", "warn", "refuse"] = "warn"
+    accelerators: tuple[Accelerator, ...] = ()
 
 
 class StepLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,4 +75,5 @@ class MemoryEstimate(msgspec.Struct, frozen=True, kw_only=True):
 
     weights_bytes: int
     kv_bytes_per_token: int
+    kv_type: str
     scratch_bytes: int

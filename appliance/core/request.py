@@ -42,7 +42,18 @@ class TokenPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="tokens"):
 Prompt = ChatPrompt | TextPrompt | TokenPrompt
 
 
-class GenerateRequest(msgspec.Struct, frozen=True, kw_only=True):
+class TextPair(msgspec.Struct, frozen=True, kw_only=True, tag="pair"):
+    """Two texts whose relevance to each other is asked: a query and a document."""
+
+    first: str
+    second: str
+
+
+InputRole = Literal["query", "document"]
+"""What a text is to a search. Models that were trained so put an instruction of their own before each kind."""
+
+
+class GenerateRequest(msgspec.Struct, frozen=True, kw_only=True, tag="generate"):
     """A prompt and what is to be made of it: `num_choices` independent continuations.
 
     `logprobs` None asks for none, 0 for those of the chosen tokens, k for the k likeliest beside them.
@@ -60,3 +71,27 @@ class GenerateRequest(msgspec.Struct, frozen=True, kw_only=True):
     timings_per_token: bool = False
     priority: Priority = "normal"
     deadline_s: float | None = None
+
+
+class EncodeRequest(msgspec.Struct, frozen=True, kw_only=True, tag="encode"):
+    """Inputs that become rows of numbers: their embeddings, or for `score` the relevance of each pair, one number.
+
+    `dimensions` shortens the embeddings to their first numbers.
+    """
+
+    id: RequestId
+    model: str
+    task: Literal["embed", "score"]
+    inputs: tuple[TextPrompt | TokenPrompt | TextPair, ...]
+    role: InputRole | None = None
+    dimensions: int | None = None
+    priority: Priority = "normal"
+    deadline_s: float | None = None
+
+    @property
+    def num_choices(self) -> int:
+        """Return the places that it takes in a worker: one, however many inputs it has."""
+        return 1
+
+
+Request = GenerateRequest | EncodeRequest

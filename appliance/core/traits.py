@@ -5,6 +5,8 @@ from typing import Literal, NewType
 import msgspec
 
 AdapterId = NewType("AdapterId", int)
+ModelTask = Literal["generate", "embed", "score"]
+"""What a model is for: text, a vector for each text, or a judgement of each text or pair."""
 
 
 class MediaSpan(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,10 +22,19 @@ class ModelTraits(msgspec.Struct, frozen=True, kw_only=True):
 
     `max_sequences` handles can hold KV cache at once; a step takes at most `max_step_sequences` runs with
     `max_step_tokens` tokens and returns at most `max_step_outputs` rows of logits. Prefill chunks and prefix matches
-    end on multiples of `chunk_multiple_tokens`, counted from position 0.
+    end on multiples of `chunk_multiple_tokens`, counted from position 0. Where `is_prefill_batched` is False, a step
+    computes its prefill chunks one after the other, so that a second one only delays the first.
+
+    Tokens of copies are shared or, where `copy_cost` is "memory", count again. Where `is_batch_invariant`, the logits
+    of a sequence are the same, bit by bit, alone and among others, and however its tokens were cut into runs. Where the
+    grid is wider than 1, that holds for cuts on the grid that make no other run of a single token: one token alone is
+    computed in another way than within a longer run.
+
+    A model that embeds or scores has no KV cache and no call but `embed`, whose rows are `row_width` numbers: the
+    embedding, or a logit for each label. `max_step_tokens` is then what one call should hold, but for a longer input.
     """
 
-    task: Literal["generate", "embed"]
+    task: ModelTask
     vocab_size: int
     max_context_tokens: int
     kv_capacity_tokens: int
@@ -38,3 +49,5 @@ class ModelTraits(msgspec.Struct, frozen=True, kw_only=True):
     is_batch_invariant: bool
     kv_bytes_per_token: int
     max_adapters_per_step: int
+    is_prefill_batched: bool = True
+    row_width: int = 0

@@ -26,6 +26,7 @@ def plan_step(works: Sequence[Work], traits: ModelTraits, prefill_budget_tokens:
 
     `works` stand in the order of their rank. `prefill_budget_tokens` bounds all chunks together while others decode;
     None lets prefill fill the step. The first chunk is at least `MIN_CHUNK_TOKENS`, so that a prompt always advances.
+    Where chunks are not computed together, the first is the only one: its first token need not wait for the others.
     """
     counts = [0] * len(works)
     sequences_left = min(traits.max_step_sequences, traits.max_step_outputs)
@@ -37,18 +38,24 @@ def plan_step(works: Sequence[Work], traits: ModelTraits, prefill_budget_tokens:
             tokens_left -= 1
     if prefill_budget_tokens is not None:
         tokens_left = min(tokens_left, max(prefill_budget_tokens, MIN_CHUNK_TOKENS, traits.chunk_multiple_tokens))
+    chunks_left = sequences_left if traits.is_prefill_batched else min(sequences_left, 1)
     for index, work in enumerate(works):
-        if work.is_decode or not sequences_left:
+        if work.is_decode or not chunks_left:
             continue
         counts[index] = chunk_tokens(work, tokens_left, traits.chunk_multiple_tokens)
         tokens_left -= counts[index]
-        sequences_left -= counts[index] > 0
+        chunks_left -= counts[index] > 0
     return counts
 
 
 def chunk_tokens(work: Work, budget_tokens: int, grid_tokens: int) -> int:
-    """Return the length of the next chunk: all that is pending, or as many grid steps as the budget holds."""
+    """Return the length of the next chunk: all that is pending, or as many grid steps as the budget holds.
+
+    A last token alone behind the grid is left for a step of its own. It is computed as a decode whenever the chunk
+    before it ends on the grid, and a decode's last digits differ from those of a longer run.
+    """
     if work.num_pending <= budget_tokens:
-        return work.num_pending
+        is_last_alone = work.num_pending > 1 and (work.num_computed + work.num_pending) % grid_tokens == 1
+        return work.num_pending - is_last_alone
     end = work.num_computed + budget_tokens
     return max(end - end % grid_tokens - work.num_computed, 0)

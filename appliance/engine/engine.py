@@ -61,7 +61,7 @@ class Engine:
         self._arrivals = itertools.count()
         self.num_steps = 0
         self.num_preemptions = 0
-        self.num_tokens_drawn = 0
+        self.num_tokens_done = 0
 
     @property
     def has_work(self) -> bool:
@@ -119,7 +119,7 @@ class Engine:
         except BackendError as error:  # a row of NaN: the other sequences of the step are well
             self.cancel(sequence.request.id)
             return [Failed(id=sequence.request.id, error=to_info(error))]
-        self.num_tokens_drawn += 1
+        self.num_tokens_done += 1
         if sequence.finish_reason is not None:
             events.append(sequence.finished(self._clock()))
             self._leave(sequence)
@@ -184,7 +184,7 @@ class Engine:
         needed = sequence.num_tokens + len(self._running)
         if isinstance(source, OffloadedPrefix):
             needed = max(needed, len(source.tokens))
-        else:
+        elif self._traits.copy_cost == "shared":
             needed -= num_cached
         while self._running and (self._model.free_tokens() < needed or not self._free_handles):
             if not self._evict_oldest(keep=source):

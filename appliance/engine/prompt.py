@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from appliance.backends.base import TokenArray, Tokenizer
-from appliance.core.request import ChatPrompt, GenerateRequest, Prompt, TextPrompt
-from appliance.errors import ContextLengthExceeded, InvalidRequest
+from appliance.core.request import ChatPrompt, EncodeRequest, GenerateRequest, Prompt, Request, TextPrompt
+from appliance.errors import ContextLengthExceeded, InvalidRequest, wrong_task
 
 from .chat.template import ChatTemplate
 
@@ -40,8 +40,10 @@ class PromptReader:
             _log.warning("the model brings no chat template; chats are written as ChatML")
         self._max_context_tokens = max_context_tokens
 
-    def prepare(self, request: GenerateRequest, *, received_s: float, waited_s: float) -> PreparedRequest:
+    def prepare(self, request: Request, *, received_s: float, waited_s: float) -> PreparedRequest:
         """Return the request with its tokens. Raises: InvalidRequest, ContextLengthExceeded, BackendError."""
+        if isinstance(request, EncodeRequest):
+            raise wrong_task(request.model, "generate")
         tokens = self._tokens(request.prompt)
         vocab_size = self._tokenizer.vocab_size
         if len(tokens) == 0:

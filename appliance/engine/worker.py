@@ -18,19 +18,25 @@ from collections.abc import Sequence
 import psutil
 
 from appliance.backends import loading
-from appliance.core.events import Failed
+from appliance.backends.base import LoadedEncoder
+from appliance.core.events import Failed, RequestEvent
 from appliance.core.messages import Cancel, FromWorker, Load, LoadFailed, Loading, Ready, Start, Stop, ToWorker
 from appliance.core.plan import LoadPlan
 from appliance.errors import ApplianceError, BackendError, to_info
 from appliance.link.frames import FrameReader, send_frame
 
+from .encoding import EncodingEngine
 from .engine import Engine
+from .inputs import PreparedInputs, RequestReader
 from .prompt import PreparedRequest, PromptReader
 
 STATS_EVERY_S = 1.0
 LOADING_EVERY_S = 0.1
 
 _log = logging.getLogger(__name__)
+
+AnyEngine = Engine | EncodingEngine
+Prepared = PreparedRequest | PreparedInputs
 
 
 class Worker:
@@ -39,9 +45,9 @@ class Worker:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._send_lock = threading.Lock()
-        self._inbox: queue.SimpleQueue[PreparedRequest | Cancel | Stop] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Prepared | Cancel | Stop] = queue.SimpleQueue()
         self._loads: queue.SimpleQueue[LoadPlan] = queue.SimpleQueue()
-        self._reader: PromptReader | None = None
+        self._reader: PromptReader | RequestReader | None = None
         self._reported_s = 0.0
         self._reported_tokens = 0
 
@@ -61,7 +67,7 @@ class Worker:
             return 1
         return 0
 
-    def _load(self, plan: LoadPlan) -> Engine:
+    def _load(self, plan: LoadPlan) -> AnyEngine:
         last_s = 0.0
 
         def progress(ratio: float) -> None:
@@ -72,16 +78,21 @@ class Worker:
 
         started_s = time.monotonic()
         model = loading.open_backend(plan.backend).load(plan, progress)
-        tokenizer = loading.open_tokenizer(plan.artefact)
-        self._reader = PromptReader(tokenizer, model.traits.max_context_tokens)
-        engine = Engine(model, tokenizer, plan.step_time_target_s, time.monotonic)
+        engine: AnyEngine
+        if isinstance(model, LoadedEncoder):
+            self._reader = RequestReader(loading.open_inputs(plan.artefact), model.traits)
+            engine = EncodingEngine(model, time.monotonic)
+        else:
+            tokenizer = loading.open_tokenizer(plan.artefact)
+            self._reader = PromptReader(tokenizer, model.traits.max_context_tokens)
+            engine = Engine(model, tokenizer, plan.step_time_target_s, time.monotonic)
         gc.collect()
         gc.freeze()  # a vocabulary is some hundred thousand objects that no later collection needs to look at
         _log.info("loaded %s in %.1f s", plan.model, time.monotonic() - started_s)
         self._send([Ready(traits=model.traits, memory_bytes=_memory_bytes())])
         return engine
 
-    def _serve(self, engine: Engine) -> None:
+    def _serve(self, engine: AnyEngine) -> None:
         while True:
             while not engine.has_work or not self._inbox.empty():
                 was_idle = not engine.has_work
@@ -95,26 +106,26 @@ class Worker:
             if events:
                 self._send(events)
 
-    def _handle(self, engine: Engine, message: PreparedRequest | Cancel) -> None:
+    def _handle(self, engine: AnyEngine, message: Prepared | Cancel) -> None:
         if isinstance(message, Cancel):
             engine.cancel(message.id)
             if not engine.has_work:
                 self._send([self._stats(engine)])
             return
-        failures = engine.start(message)
+        failures = _start(engine, message)
         if failures:
             self._send([*failures])
 
-    def _due_stats(self, engine: Engine) -> list[FromWorker]:
+    def _due_stats(self, engine: AnyEngine) -> list[FromWorker]:
         if engine.has_work and time.monotonic() - self._reported_s < STATS_EVERY_S:
             return []
         return [self._stats(engine)]
 
-    def _stats(self, engine: Engine) -> FromWorker:
+    def _stats(self, engine: AnyEngine) -> FromWorker:
         now_s = time.monotonic()
-        num_tokens = engine.num_tokens_drawn - self._reported_tokens
+        num_tokens = engine.num_tokens_done - self._reported_tokens
         elapsed_s = max(now_s - self._reported_s, 1e-3)
-        self._reported_s, self._reported_tokens = now_s, engine.num_tokens_drawn
+        self._reported_s, self._reported_tokens = now_s, engine.num_tokens_done
         return engine.stats(num_tokens / elapsed_s if engine.has_work else 0.0, _memory_bytes())
 
     # The reader thread.
@@ -153,6 +164,14 @@ class Worker:
     def _send(self, messages: Sequence[FromWorker]) -> None:
         with self._send_lock:
             send_frame(self._sock, messages)
+
+
+def _start(engine: AnyEngine, prepared: Prepared) -> list[RequestEvent]:
+    if isinstance(engine, EncodingEngine):
+        assert isinstance(prepared, PreparedInputs)
+        return engine.start(prepared)
+    assert isinstance(prepared, PreparedRequest)
+    return engine.start(prepared)
 
 
 def _memory_bytes() -> int:

@@ -6,6 +6,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from appliance.core.events import (
+    JobStateChanged,
     ModelStateChanged,
     RequestAccepted,
     RequestEnded,
@@ -13,6 +14,8 @@ from appliance.core.events import (
     SystemEvent,
     TokensEmitted,
 )
+
+from .job_metrics import JobMetrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -60,6 +63,7 @@ class Metrics:
             RequestAccepted: self._taken,
             RequestEnded: self._ended,
             ModelStateChanged: self._model,
+            JobStateChanged: JobMetrics(self._registry).observe,
         }
 
     def render(self) -> bytes:
@@ -67,8 +71,9 @@ class Metrics:
         return generate_latest(self._registry)
 
     def observe(self, event: SystemEvent) -> None:
-        """Count one event."""
-        self._observers[type(event)](event)
+        """Count one event; of some nothing is counted."""
+        if observer := self._observers.get(type(event)):
+            observer(event)
 
     def _queued(self, event: RequestQueued) -> None:
         self._num_waiting.labels(event.model).inc()

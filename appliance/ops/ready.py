@@ -1,6 +1,6 @@
 """Whether the daemon can be sent work: what `/ready` says, from the events of the default model."""
 
-from appliance.core.events import ModelState, ModelStateChanged, SystemEvent, TokensEmitted
+from appliance.core.events import ModelState, ModelStateChanged, RequestEnded, SystemEvent, TokensEmitted
 
 
 class Readiness:
@@ -36,6 +36,8 @@ class Readiness:
         """Take a system event."""
         if isinstance(event, TokensEmitted) and event.model == self._default_model:
             self._has_answered, self._problem = True, None
+        elif isinstance(event, RequestEnded) and event.model == self._default_model and event.outcome == "stop":
+            self._has_answered, self._problem = True, None  # of a model that embeds, which emits no tokens
         elif isinstance(event, ModelStateChanged) and event.model == self._default_model:
             if event.state == "failed" and self._state == "loading":
                 self._problem = event.reason

@@ -10,6 +10,7 @@ from appliance.core.admin import MachineStatus, Status, Versions
 from appliance.hardware.probe import cpu_busy_ratio
 from appliance.scheduler.loop import SchedulerLoop
 
+from .machine import Vitals
 from .ready import Readiness
 
 
@@ -37,7 +38,7 @@ class StatusReport:
         self._started_s = time.monotonic()
         cpu_busy_ratio()  # the first reading has nothing to compare with
 
-    def status(self) -> Status:
+    def status(self, vitals: Vitals) -> Status:
         """Return the status now. Processor load is the mean since the last call."""
         models = self._scheduler.status()
         reason = self._readiness.reason
@@ -56,6 +57,8 @@ class StatusReport:
                 cpu_busy_ratio=cpu_busy_ratio(),
                 memory_total_bytes=self._memory_total_bytes,
                 memory_available_bytes=self._memory(),
+                temperature_celsius=vitals.celsius,
+                power_watts=vitals.watts,
             ),
             versions=Versions(
                 appliance=appliance.__version__,

@@ -1,25 +1,26 @@
-"""The daemon's own first question: one token from the default model, so that `/ready` is the truth."""
+"""The daemon's own first question to the default model: a token or a vector, so that `/ready` is the truth."""
 
 import asyncio
 
 from appliance.core.caller import LOCAL
-from appliance.core.request import GenerateRequest, RequestId, TextPrompt
+from appliance.core.request import EncodeRequest, GenerateRequest, RequestId, TextPair, TextPrompt
 from appliance.core.sampling import SamplingParams, StopConditions
+from appliance.core.traits import ModelTask
 from appliance.errors import ApplianceError, Draining
-from appliance.service.generate import Generation
+from appliance.service.generate import EventStream, Generation
 
 from .ready import Readiness
 
 _RETRY_S = 30.0
 
 
-async def warm_up(generation: Generation, default_model: str, readiness: Readiness) -> None:
+async def warm_up(generation: Generation, default_model: str, task: ModelTask, readiness: Readiness) -> None:
     """Ask until the model answers, or until somebody else got an answer. A model that fails is asked again later."""
     attempt = 0
     while readiness.reason is not None:
         attempt += 1
         try:
-            async for _ in generation.generate([_question(default_model, attempt)], LOCAL):
+            async for _ in _ask(generation, default_model, task, RequestId(f"warm-up-{attempt}")):
                 pass
         except Draining:
             return
@@ -28,12 +29,19 @@ async def warm_up(generation: Generation, default_model: str, readiness: Readine
             await asyncio.sleep(error.retry_after_s or _RETRY_S)
 
 
-def _question(model: str, attempt: int) -> GenerateRequest:
-    return GenerateRequest(
-        id=RequestId(f"warm-up-{attempt}"),
+def _ask(generation: Generation, model: str, task: ModelTask, id: RequestId) -> EventStream:
+    hello = TextPrompt(text="Hello")
+    if task == "embed":
+        return generation.encode(EncodeRequest(id=id, model=model, task=task, inputs=(hello,)), LOCAL)
+    if task == "score":
+        pair = TextPair(first="Hello", second="Hello")
+        return generation.encode(EncodeRequest(id=id, model=model, task=task, inputs=(pair,)), LOCAL)
+    question = GenerateRequest(
+        id=id,
         model=model,
-        prompt=TextPrompt(text="Hello"),
+        prompt=hello,
         sampling=SamplingParams(temperature=0.0),
         stop=StopConditions(max_tokens=1),
         cache_prompt=False,
     )
+    return generation.generate([question], LOCAL)

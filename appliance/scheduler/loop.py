@@ -11,7 +11,7 @@ from appliance.core.caller import Caller
 from appliance.core.events import ModelStateChanged, RequestEvent, SystemEvent
 from appliance.core.messages import FromWorker, LoadFailed, Loading, Ready, Stats
 from appliance.core.plan import LoadPlan
-from appliance.core.request import GenerateRequest, RequestId
+from appliance.core.request import Request, RequestId
 from appliance.errors import ApplianceError, BackendError, Draining, from_info, to_info
 from appliance.link.process import WorkerProcess
 from appliance.settings import SchedulerSettings
@@ -49,7 +49,7 @@ class SchedulerLoop:
         for model in preload:
             self.pin(model, True)
 
-    def submit(self, request: GenerateRequest, caller: Caller) -> RequestStream:
+    def submit(self, request: Request, caller: Caller) -> RequestStream:
         """Let a request in and return its stream.
 
         Raises: QueueFull, DoesNotFit, ModelLoading (back-off), Draining, InvalidRequest, and what the planner raises.

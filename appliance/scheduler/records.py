@@ -13,7 +13,7 @@ from appliance.core.events import (
     RequestQueued,
     TokensEmitted,
 )
-from appliance.core.request import GenerateRequest
+from appliance.core.request import Request
 
 from .admission import Waiting
 
@@ -22,7 +22,7 @@ from .admission import Waiting
 class RequestRecord:
     """The daemon's account of a request that was let in."""
 
-    request: GenerateRequest
+    request: Request
     caller: Caller
     arrived_s: float
     prompt_tokens: int = 0

@@ -10,7 +10,7 @@ from appliance.core.admin import LoadedModelStatus
 from appliance.core.caller import Caller
 from appliance.core.events import Accepted, Delta, Failed, Finished, Outcome, RequestEvent
 from appliance.core.messages import Cancel, Start, Stats
-from appliance.core.request import GenerateRequest, RequestId
+from appliance.core.request import Request, RequestId
 from appliance.core.traits import ModelTraits
 from appliance.core.units import format_seconds
 from appliance.errors import ApplianceError, BackendError, Conflict, Draining, ModelLoading, from_info
@@ -36,7 +36,7 @@ class Scheduler:
 
     # What callers ask
 
-    def on_request(self, request: GenerateRequest, caller: Caller, now_s: float) -> None:
+    def on_request(self, request: Request, caller: Caller, now_s: float) -> None:
         """Let a request in. Raises: the error with which it is turned away."""
         self._refuse_while_draining()
         entry = self._fleet.ask(request.model)

@@ -7,7 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from appliance.core.admin import AddModel, Done, InstalledModel, LoadedModelStatus, Progress, ProgressEvent, Removed
+from appliance.core.jobs import Job, JsonObject
 from appliance.errors import ApplianceError, Conflict, InvalidRequest, ModelNotFound
 from appliance.scheduler.loop import SchedulerLoop
 from models.errors import NameTaken, StoreError, UnknownModel
@@ -45,6 +48,16 @@ class ModelCare:
                     yield Done(model=self.model(name_of(step)))
                 else:
                     yield Progress(text=step.text, done=step.done_bytes, total=step.total_bytes, unit="bytes")
+
+    async def keep_made(self, job: Job, result: JsonObject) -> JsonObject:
+        """Take the folder that a job has made into the store: what a finished job says is the model's name."""
+        order = AddModel(path=str(result["folder"]), name=str(result["name"]), copy=True)
+        kept: JsonObject = {}
+        async for event in self.add(order):
+            if isinstance(event, Done):
+                loss = event.model.quality
+                kept = {"model": event.model.name, "quality": None if loss is None else msgspec.to_builtins(loss)}
+        return kept
 
     async def remove(self, name: str) -> Removed:
         """Forget a model that is not in memory. Raises: ModelNotFound, Conflict."""

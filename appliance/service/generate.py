@@ -5,7 +5,7 @@ from typing import Protocol
 
 from appliance.core.caller import Caller
 from appliance.core.events import RequestEvent
-from appliance.core.request import GenerateRequest
+from appliance.core.request import EncodeRequest, GenerateRequest
 from appliance.scheduler.loop import SchedulerLoop
 from appliance.scheduler.stream import RequestStream
 
@@ -42,3 +42,7 @@ class Generation:
                 stream.cancel()
             raise
         return streams[0] if len(streams) == 1 else MergedStream(streams, requests[0].num_choices)
+
+    def encode(self, request: EncodeRequest, caller: Caller) -> EventStream:
+        """Start a request for rows and return its events. Raises: as `generate`."""
+        return self._scheduler.submit(request, caller)

@@ -3,9 +3,12 @@
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 
-from appliance.core.admin import InstalledModel, LoadedModelStatus
+import msgspec
+
+from appliance.core.admin import InstalledModel, LoadedModelStatus, ModelLoss
 from appliance.core.plan import LoadPlan
-from appliance.errors import ApplianceError, InvalidRequest, ModelNotFound
+from appliance.core.traits import ModelTask
+from appliance.errors import ApplianceError, InvalidRequest, ModelNotFound, can_do, wrong_task
 from models.manifest import ModelManifest
 from models.names import InvalidModelName, ModelName
 from models.store import ModelStore
@@ -37,6 +40,24 @@ class Installed:
             return self.default_model
         canonical = _canonical(name)
         self.manifest(canonical)
+        return canonical
+
+    def task(self, canonical: str) -> ModelTask:
+        """Return what a model is for; one that is not there yet is expected to write."""
+        try:
+            return self.manifest(canonical).details.task
+        except ModelNotFound:
+            return "generate"
+
+    def resolve_for(self, asked: ModelTask, name: str | None) -> str:
+        """Return the canonical name of a model that can do what is asked, before anything is loaded for it.
+
+        Raises: ModelNotFound; InvalidRequest, with what the model is for.
+        """
+        canonical = self.resolve(name)
+        task = self.task(canonical)
+        if not can_do(task, asked):
+            raise wrong_task(canonical, task)
         return canonical
 
     def manifest(self, canonical: str) -> ModelManifest:
@@ -81,6 +102,8 @@ class Installed:
             licence=manifest.details.licence,
             reasons=reasons,
             added_s=manifest.added_s,
+            quality=_loss(manifest),
+            choice=manifest.choice,
         )
 
     def _try_plan(self, canonical: str) -> tuple[LoadPlan | None, tuple[str, ...]]:
@@ -111,6 +134,13 @@ def _canonical(name: str) -> str:
 
 
 def _capabilities(manifest: ModelManifest) -> tuple[str, ...]:
-    if manifest.details.is_embedding:
-        return ("embedding",)
+    if manifest.details.task == "embed":
+        return ("embeddings",)
+    if manifest.details.task == "score":
+        return ("rerank",) if manifest.details.num_labels == 1 else ()
     return ("completion", "chat") if manifest.details.has_chat_template else ("completion",)
+
+
+def _loss(manifest: ModelManifest) -> ModelLoss | None:
+    quality = manifest.quality
+    return None if quality is None else msgspec.convert(quality, ModelLoss, from_attributes=True)

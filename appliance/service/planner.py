@@ -37,7 +37,12 @@ class Planner:
         held_bytes = sum(self._held_bytes.values())
         return select(
             model,
-            Artefact(format=manifest.format, path=manifest.files[0].path, digest=manifest.digest),
+            Artefact(
+                format=manifest.format,
+                path=str(self._store.opened_path(manifest)),
+                digest=manifest.digest,
+                compiled_path=str(self._store.compiled_path(manifest)),
+            ),
             manifest.details,
             self._snapshot,
             self._able(model, manifest, variant),

@@ -41,7 +41,7 @@ FILE_TYPES: dict[int, str] = {
     39: "NVFP4",
     40: "Q1_0",
 }
-_POOLING_NONE = 0  # llama.h, enum llama_pooling_type
+_POOLING_RANK = 4  # llama.h, enum llama_pooling_type; 0 is none
 
 
 def summarize_gguf(first: GGUFFile, *further_shards: GGUFFile) -> ModelDetails:
@@ -71,7 +71,8 @@ def summarize_gguf(first: GGUFFile, *further_shards: GGUFFile) -> ModelDetails:
         vocab_size=keys.number("vocab_size") or keys.length("tokenizer.ggml.tokens"),
         tokenizer=keys.text("tokenizer.ggml.model"),
         has_chat_template=keys.text("tokenizer.chat_template") is not None,
-        is_embedding=pooling is not None and pooling != _POOLING_NONE,
+        is_embedding=pooling != _POOLING_RANK and (bool(pooling) or keys.is_encoder()),
+        num_labels=(keys.length(keys.of("classifier.output_labels")) or 1) if pooling == _POOLING_RANK else None,
         num_experts=keys.number("expert_count"),
         num_experts_used=keys.number("expert_used_count"),
         sliding_window_tokens=keys.number("attention.sliding_window"),
@@ -89,19 +90,27 @@ class _Keys:
         value = self._metadata.get(key)
         return value if isinstance(value, str) and value else None
 
+    def of(self, key: str) -> str:
+        """Return the whole name of a key of the architecture."""
+        return f"{self.architecture}.{key}"
+
+    def is_encoder(self) -> bool:
+        """Return whether every token sees those after it, so that the model cannot write."""
+        return self._metadata.get(self.of("attention.causal")) is False
+
     def quantization(self) -> str | None:
         file_type = _whole(self._metadata.get("general.file_type"))
         return None if file_type is None else FILE_TYPES.get(file_type)
 
     def number(self, key: str) -> int | None:
         """Return a number of the architecture; of one that differs between layers, the largest."""
-        value = self._metadata.get(f"{self.architecture}.{key}")
+        value = self._metadata.get(self.of(key))
         numbers = [_whole(each) or 0 for each in value] if isinstance(value, tuple) else []
         return max(numbers) if numbers else _whole(value)
 
     def total(self, key: str) -> int | None:
         """Return the sum over the layers of a number that is given for each."""
-        value = self._metadata.get(f"{self.architecture}.{key}")
+        value = self._metadata.get(self.of(key))
         return sum(_whole(each) or 0 for each in value) if isinstance(value, tuple) else None
 
     def length(self, key: str) -> int | None:

@@ -15,16 +15,23 @@ from openai import OpenAI
 from appliance.api.app import Parts, build_api
 from appliance.api.server import HttpServer, bind, url_of
 from appliance.api.sse import StreamTiming
+from appliance.core.hardware import Bandwidth
+from appliance.hardware.probe import probe
+from appliance.jobs.jobs import Jobs, JobSources
+from appliance.ops.doctor.doctor import Doctor
 from appliance.ops.keys import KeyStore
+from appliance.ops.machine import Machine
 from appliance.ops.metrics import Metrics
 from appliance.ops.ready import Readiness
 from appliance.ops.report import StatusReport
 from appliance.service.care import ModelCare
 from appliance.service.generate import Generation
 from appliance.service.installed import Installed
-from appliance.settings import ServerSettings
+from appliance.settings import JobsSettings, ServerSettings, Settings
 from models.store import ModelStore
 from tests.fakes import FakeScheduler, load_plan
+from tests.job_child import ENVIRONMENT, KINDS
+from tests.unit.hardware.machines import tree_of
 
 T = TypeVar("T")
 PATIENT = StreamTiming(headers_after_s=60, comment_every_s=60)
@@ -57,6 +64,14 @@ class Daemon:
         return asyncio.run_coroutine_threadsafe(self.scheduler.cancelled.get(), self.loop).result(10)
 
 
+def pi_5() -> Machine:
+    """A machine whose every value is known."""
+    root = tree_of("raspberry-pi-5")
+    return Machine(
+        probe(root), root, measure=lambda num_threads: Bandwidth(read_bytes_per_s=9e9, num_threads=num_threads)
+    )
+
+
 def build(home: Path, timing: StreamTiming) -> Daemon:
     scheduler: Any = FakeScheduler()
     store, readiness = ModelStore(home), Readiness("guide")
@@ -80,6 +95,9 @@ def build(home: Path, timing: StreamTiming) -> Daemon:
         metrics=Metrics(),
         readiness=readiness,
         report=report,
+        machine=pi_5(),
+        doctor=Doctor(home, Settings(server=SERVER), readiness),
+        jobs=Jobs(home, JobsSettings(), JobSources(kinds=KINDS, environ=ENVIRONMENT), lambda event: None),
         timing=timing,
     )
     return Daemon(home=home, scheduler=scheduler, parts=parts)
@@ -103,7 +121,9 @@ def served(home: Path, timing: StreamTiming) -> Iterator[Daemon]:
         server = HttpServer(build_api(daemon.parts, local_secret=LOCAL_SECRET, machine_name="box.lan"))
         servers.append(server)
         started.set()
+        await daemon.parts.jobs.start()
         await server.serve(sockets=[listener])
+        await daemon.parts.jobs.close()
 
     thread = threading.Thread(target=daemon.loop.run_until_complete, args=(serve(),))
     thread.start()

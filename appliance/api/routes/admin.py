@@ -1,5 +1,6 @@
 """`/admin/v1`: the daemon's status, its models and its keys."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 
 import msgspec
@@ -15,15 +16,16 @@ from appliance.api.sse import SseResponse, StreamTiming
 from appliance.core.admin import AddModel, CreateKey, InstalledModels, Keys, ModelRef, Problem, ProgressEvent
 from appliance.errors import ApplianceError
 from appliance.ops.keys import KeyStore
+from appliance.ops.machine import Machine
 from appliance.ops.report import StatusReport
 from appliance.service.care import ModelCare
 from appliance.settings import ServerSettings
 
 
-@get("/admin/v1/status", sync_to_thread=False)
-def status(report: NamedDependency[StatusReport]) -> Response[bytes]:
+@get("/admin/v1/status")
+async def status(report: NamedDependency[StatusReport], machine: NamedDependency[Machine]) -> Response[bytes]:
     """Answer with what the daemon does now."""
-    return json_response(report.status())
+    return json_response(report.status(await asyncio.to_thread(machine.vitals)))
 
 
 @get("/admin/v1/models", sync_to_thread=False)

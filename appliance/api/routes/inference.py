@@ -39,7 +39,7 @@ async def chat_completions(
 ) -> ASGIApp:
     """Answer a conversation."""
     wire = await read_json(request, ChatRequest, server.max_body_bytes)
-    id, created_s, model = new_id(), int(time.time()), installed.resolve(wire.model)
+    id, created_s, model = new_id(), int(time.time()), installed.resolve_for("generate", wire.model)
     return await reply(
         request,
         wire,
@@ -61,7 +61,7 @@ async def completions(
 ) -> ASGIApp:
     """Continue one or many prompts."""
     wire = await read_json(request, CompletionRequest, server.max_body_bytes)
-    id, created_s, model = new_id(), int(time.time()), installed.resolve(wire.model)
+    id, created_s, model = new_id(), int(time.time()), installed.resolve_for("generate", wire.model)
     return await reply(
         request,
         wire,

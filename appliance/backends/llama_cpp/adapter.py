@@ -1,12 +1,10 @@
 """A GGUF model behind the seam: one libllama context with a unified KV cache that all sequences share."""
 
 import ctypes
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import llama_cpp as native
 import numpy as np
-import numpy.typing as npt
 
 from appliance.backends.base import (
     Batch,
@@ -16,7 +14,6 @@ from appliance.backends.base import (
     SnapshotRejected,
     StepAborted,
     StepOutput,
-    TokenArray,
 )
 from appliance.backends.cells import CellTable
 from appliance.backends.llama_cpp import library
@@ -34,9 +31,10 @@ _TO_THE_END = -1
 class LlamaCppModel:
     """A model and its context. Counts cells itself, so that the library is never asked how full it is."""
 
-    def __init__(self, plan: LoadPlan, progress: Callable[[float], None]) -> None:
+    def __init__(self, plan: LoadPlan, model: Any) -> None:
+        """`model` is libllama's, and this object's from now on."""
         self._context: Any = None
-        self._model = library.load_model(plan.artefact.path, gpu_layers=plan.gpu_layers, progress=progress)
+        self._model = model
         try:
             self.traits = read_traits(self._model, plan)
             self._abort_flag = AbortFlag()
@@ -112,10 +110,6 @@ class LlamaCppModel:
             self._remove(sequence, 0)
             raise SnapshotRejected(library.failure("llama.cpp does not accept the snapshot"))
         self._cells.append(sequence, snapshot.num_tokens)
-
-    def embed(self, inputs: Sequence[TokenArray]) -> npt.NDArray[np.float32]:
-        """Refuse: embedding models are not loaded yet."""
-        raise BackendError("this model generates text; it computes no embeddings")
 
     def set_threads(self, decode: int, prefill: int) -> None:
         """Set the threads. The library uses those of prefill for every step of more than one token."""

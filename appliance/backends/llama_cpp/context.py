@@ -20,7 +20,6 @@ from appliance.errors import BackendError, OutOfDeviceMemory
 
 _KV_TYPES = {"f32": native.GGML_TYPE_F32, "f16": native.GGML_TYPE_F16, "q8_0": native.GGML_TYPE_Q8_0}
 _FLASH_ATTENTION_AUTO = -1
-_NO_POOLING = 0
 
 
 class AbortFlag:
@@ -47,7 +46,9 @@ class AbortFlag:
 def read_traits(model: Any, plan: LoadPlan) -> ModelTraits:
     """Return what a loaded model can do under the plan. Raises: BackendError, if it is of a kind not served."""
     if native.llama_model_has_encoder(model):
-        raise BackendError(f"{plan.artefact.path} is a model with an encoder (embeddings, translation), not served yet")
+        raise BackendError(
+            f"{plan.artefact.path} is a model with an encoder and a decoder (translation), not served yet"
+        )
     # Such a model keeps one state for each sequence and none of its past: it costs memory and cannot be cut.
     has_state = native.llama_model_is_recurrent(model) or native.llama_model_is_hybrid(model)
     num_sequences = plan.max_step_sequences if has_state else plan.max_sequences
@@ -90,9 +91,6 @@ def open_context(model: Any, plan: LoadPlan, traits: ModelTraits, abort_flag: Ab
     if not context:
         message = library.failure(f"llama.cpp cannot make a KV cache of {traits.kv_capacity_tokens} tokens")
         raise (OutOfDeviceMemory if "alloc" in message else BackendError)(message)
-    if native.llama_pooling_type(context) > _NO_POOLING:
-        native.llama_free(context)
-        raise BackendError(f"{plan.artefact.path} is an embedding model; embeddings are not served yet")
     return context
 
 

@@ -3,7 +3,9 @@
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
+from appliance.backends.description import EngineInstructions
 from appliance.backends.llama_cpp.estimate import estimate
+from appliance.backends.llama_cpp.instructions import read_instructions
 from appliance.backends.llama_cpp.limits import DISTRIBUTION
 from appliance.core.hardware import HardwareSnapshot
 from appliance.core.plan import Artefact, BackendDescriptor, MemoryEstimate, StepLimits
@@ -36,3 +38,15 @@ class LlamaCppDescription:
     def estimate(self, artefact: Artefact, details: ModelDetails | None, limits: StepLimits) -> MemoryEstimate:
         """Return the memory that the model will need."""
         return estimate(details, limits)
+
+    def instructions(self, timeout_s: float) -> EngineInstructions | None:
+        """Return what the library was compiled for. Raises: BackendError, when it does not start."""
+        return read_instructions(timeout_s) if self.version() else None
+
+    def rebuild_command(self) -> str | None:
+        """Return the command for an environment that has pip; our installer's has none, and compiles by itself."""
+        pinned = f"{DISTRIBUTION}=={self.version()}" if self.version() else DISTRIBUTION
+        return (
+            f"CMAKE_ARGS=-DGGML_NATIVE=ON {sys.executable} -m pip install --force-reinstall --no-deps --no-cache-dir "
+            f"--no-binary {DISTRIBUTION} {pinned}"
+        )

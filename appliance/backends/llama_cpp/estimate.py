@@ -26,5 +26,6 @@ def estimate(details: ModelDetails | None, limits: StepLimits) -> MemoryEstimate
         # Beside its keys and values, a cell has a place in the attention mask of every token of a step.
         kv_bytes_per_token=(known.total_kv_heads or 0) * cell_bytes(head_width, KV_TYPE)
         + _MASK_BYTES * limits.max_step_tokens,
+        kv_type=KV_TYPE,
         scratch_bytes=_PROCESS_BYTES + rows_bytes + limits.max_step_tokens * widths * _FLOAT_BYTES,
     )

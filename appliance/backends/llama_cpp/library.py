@@ -77,6 +77,13 @@ def read_text(call: Callable[..., int], subject: Any) -> str:
     return buffer.value.decode(errors="replace")
 
 
+def metadata(model: Any, key: str) -> str | None:
+    """Return what the file says under a key, as text; None where it says nothing."""
+    buffer = ctypes.create_string_buffer(256)
+    length = native.llama_model_meta_val_str(model, key.encode(), buffer, len(buffer))
+    return None if length < 0 else buffer.value.decode(errors="replace")
+
+
 def _load(path: str, params: Any) -> Any:
     _last_errors.clear()
     model = native.llama_model_load_from_file(path.encode(), params)

@@ -5,12 +5,19 @@ from typing import Literal
 from appliance.core.plan import Artefact, LoadPlan
 
 
-def plan_of(backend: str, format_: Literal["gguf", "echo"], path: str, *, kv_capacity_tokens: int = 256) -> LoadPlan:
+def plan_of(
+    backend: str,
+    format_: Literal["gguf", "onnx", "echo"],
+    path: str,
+    *,
+    kv_capacity_tokens: int = 256,
+    compiled_path: str = "",
+) -> LoadPlan:
     """Return a plan for the artefact at `path`."""
     return LoadPlan(
         model="test",
         backend=backend,
-        artefact=Artefact(format=format_, path=path, digest=""),
+        artefact=Artefact(format=format_, path=path, digest="", compiled_path=compiled_path),
         device="cpu",
         context_tokens=100,
         kv_capacity_tokens=kv_capacity_tokens,

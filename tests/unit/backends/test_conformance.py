@@ -5,6 +5,8 @@ from typing import ClassVar
 import pytest
 
 from appliance.core.plan import LoadPlan
+from tests.onnx_graph_writer import Weights
+from tests.onnx_shapes import write_decoder
 from tests.shapes import write_shape
 from tests.unit.backends.conformance import Conformance
 from tests.unit.backends.plans import plan_of
@@ -37,4 +39,36 @@ class TestLlamaCppF16(LlamaCpp):
 
 class TestLlamaCppQ4(LlamaCpp):
     quantization: ClassVar[str] = "Q4_0"
+    tolerance: ClassVar[float] = 0.1
+
+
+class Onnx(Conformance):
+    weights: ClassVar[Weights]
+    block_size: ClassVar[int] = 32
+    tolerance: ClassVar[float] = 0.0
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def plan(cls, tmp_path_factory: pytest.TempPathFactory) -> LoadPlan:
+        folder = tmp_path_factory.mktemp("onnx")
+        graph = write_decoder(folder / "tiny", weights=cls.weights, block_size=cls.block_size)
+        return plan_of("onnx", "onnx", str(graph), compiled_path=str(folder / "compiled"))
+
+
+class TestOnnxF32(Onnx):
+    weights: ClassVar[Weights] = "f32"
+
+
+class TestOnnxInt4(Onnx):
+    weights: ClassVar[Weights] = "int4"
+
+
+class TestOnnxInt4InLargeBlocks(Onnx):
+    weights: ClassVar[Weights] = "int4"
+    block_size: ClassVar[int] = 128
+    tolerance: ClassVar[float] = 0.15
+
+
+class TestOnnxInt8(Onnx):
+    weights: ClassVar[Weights] = "int8"
     tolerance: ClassVar[float] = 0.1

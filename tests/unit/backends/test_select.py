@@ -3,24 +3,15 @@ from msgspec.structs import replace
 
 from appliance.backends.registry import descriptors
 from appliance.backends.select import select
-from appliance.core.hardware import HardwareSnapshot
 from appliance.core.plan import Artefact, LoadPlan
 from appliance.errors import BackendError, DoesNotFit
 from appliance.settings import EngineSettings
 from models.manifest import ModelDetails
+from tests.fakes import machine
 
 GIB = 2**30
 GGUF = Artefact(format="gguf", path="model.gguf", digest="")
-MACHINE = HardwareSnapshot(
-    architecture="x86_64",
-    cpu_model=None,
-    cpu_features=frozenset(),
-    logical_cores=8,
-    physical_cores=4,
-    usable_cores=3,
-    memory_total_bytes=10 * GIB,
-    notes=(),
-)
+MACHINE = machine(usable_cores=3, memory_bytes=10 * GIB)
 # The shape of a model with seven billion parameters: 128 KiB of KV cache a token.
 SEVEN_B = ModelDetails(
     weights_bytes=4 * GIB,
@@ -81,6 +72,11 @@ def test_threads_are_the_usable_cores_unless_they_are_set() -> None:
     assert choose(HALF_B, 10, EngineSettings(threads=7)).threads_prefill == 7
 
 
+def test_a_plan_carries_what_computes_it_and_what_happens_where_that_fails() -> None:
+    plan = choose(HALF_B, 10, EngineSettings(provider="cuda", provider_fallback="refuse"))
+    assert (plan.provider, plan.provider_fallback, plan.accelerators) == ("cuda", "refuse", MACHINE.accelerators)
+
+
 def test_a_model_that_does_not_fit_is_refused_with_both_numbers_and_what_to_do() -> None:
     with pytest.raises(DoesNotFit, match=r"'qwen3' needs 4\.\d GiB .* 512 tokens, 4\.0 GiB may be used; try a smaller"):
         choose(SEVEN_B, 6)
@@ -117,3 +113,18 @@ def test_an_echo_model_needs_no_details() -> None:
     plan = choose(None, 10, artefact=Artefact(format="echo", path="echo:?weights_bytes=1000", digest=""))
     assert plan.backend == "echo"
     assert plan.estimated_bytes == 1000 + 4 * plan.kv_capacity_tokens
+
+
+@pytest.mark.parametrize(
+    ("trained_tokens", "settings", "context"),
+    [(512, EngineSettings(), 512), (32_768, EngineSettings(), 8192), (32_768, EngineSettings(context_tokens=600), 600)],
+)
+def test_a_model_that_embeds_has_room_for_one_input_and_what_computing_it_takes(
+    trained_tokens: int, settings: EngineSettings, context: int
+) -> None:
+    details = replace(HALF_B, context_length_tokens=trained_tokens, is_embedding=True)
+    plan = choose(details, 10, settings)
+    assert (plan.context_tokens, plan.kv_capacity_tokens, plan.max_step_tokens) == (context, context, 512)
+    if context == 8192:
+        short = choose(replace(details, context_length_tokens=512), 10)
+        assert plan.estimated_bytes - short.estimated_bytes > 8192 * HALF_B.feed_forward_length * 4

@@ -2,6 +2,8 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import pytest
@@ -12,10 +14,27 @@ _TOKENS = np.random.default_rng(0)
 
 
 class Cell:
-    """One token in the cache. Copies hold the same object, so distinct objects are what the cache must hold."""
+    """One token in the cache, and the tokens of the run that computed it.
 
-    def __init__(self, token: int) -> None:
-        self.token = token
+    Copies that share hold the same object, so distinct objects are what the cache must hold.
+    """
+
+    def __init__(self, run: TokenArray) -> None:
+        self.run = run
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The first tokens of a run; the others were truncated, or lie behind the row that is looked at."""
+
+    run: TokenArray
+    num_kept: int
+
+
+def pieces(cells: list[Cell]) -> list[Piece]:
+    """Return the runs that computed the cells, one after the other."""
+    groups = (list(group) for _, group in groupby(cells, key=lambda cell: id(cell.run)))
+    return [Piece(group[0].run, len(group)) for group in groups]
 
 
 def random_tokens(num_tokens: int, generator: np.random.Generator = _TOKENS) -> TokenArray:
@@ -37,17 +56,17 @@ class Program:
         self._random = random.Random(seed)
         self._token_random = np.random.default_rng(seed)
         self._cells: list[list[Cell]] = [[] for _ in range(model.traits.max_sequences)]
-        self._snapshots: list[tuple[Snapshot, list[int]]] = []
+        self._snapshots: list[tuple[Snapshot, list[Cell]]] = []
 
-    def act(self) -> Iterator[tuple[list[int], LogitsArray]]:
-        """Run one verb; yield the tokens before each row of logits, with the row."""
+    def act(self) -> Iterator[tuple[list[Piece], LogitsArray]]:
+        """Run one verb; yield the tokens before each row of logits, as they were run, with the row."""
         verb = self._random.choices(
             [self._step, self._copy, self._truncate, self._snapshot, self._restore], [8, 2, 2, 1, 1]
         )[0]
         yield from verb()
         self._check()
 
-    def _step(self) -> Iterator[tuple[list[int], LogitsArray]]:
+    def _step(self) -> Iterator[tuple[list[Piece], LogitsArray]]:
         traits = self.model.traits
         sequences = self._random.sample(range(traits.max_sequences), self._random.randint(1, traits.max_step_sequences))
         runs = [self._run(sequence) for sequence in sequences]
@@ -60,11 +79,11 @@ class Program:
             return
         output = self.model.step(Batch(tuple(runs)))
         for run, rows in zip(runs, output.logits, strict=True):
-            self._cells[run.sequence].extend(Cell(int(token)) for token in run.tokens)
+            self._cells[run.sequence].extend(Cell(run.tokens) for _ in run.tokens)
             assert rows.shape == (run.num_outputs, traits.vocab_size)
-            tokens = self._tokens(run.sequence)
+            cells = self._cells[run.sequence]
             for index, row in enumerate(rows):
-                yield tokens[: len(tokens) - run.num_outputs + index + 1], row
+                yield pieces(cells[: len(cells) - run.num_outputs + index + 1]), row
 
     def _run(self, sequence: int) -> Run:
         start = len(self._cells[sequence])
@@ -80,38 +99,45 @@ class Program:
             self._random.choice([0, 1, 1, min(3, num_tokens)]),
         )
 
-    def _copy(self) -> Iterator[tuple[list[int], LogitsArray]]:
+    def _copy(self) -> Iterator[tuple[list[Piece], LogitsArray]]:
         if (pair := self._full_and_empty()) is not None:
             source, target = pair
             num_tokens = self._random.randint(1, len(self._cells[source]))
-            self.model.copy(source, target, num_tokens)
-            self._cells[target] = self._cells[source][:num_tokens]
+            is_shared = self.model.traits.copy_cost == "shared"
+            if not is_shared and num_tokens > self._num_free():
+                self.num_full += 1
+                with pytest.raises(KVCacheFull):
+                    self.model.copy(source, target, num_tokens)
+            else:
+                self.model.copy(source, target, num_tokens)
+                copied = self._cells[source][:num_tokens]
+                self._cells[target] = copied if is_shared else _copies(copied)
         yield from ()
 
-    def _truncate(self) -> Iterator[tuple[list[int], LogitsArray]]:
+    def _truncate(self) -> Iterator[tuple[list[Piece], LogitsArray]]:
         sequence = self._random.randrange(len(self._cells))
         self._forget(sequence, self._random.randint(0, len(self._cells[sequence])))
         yield from ()
 
-    def _snapshot(self) -> Iterator[tuple[list[int], LogitsArray]]:
+    def _snapshot(self) -> Iterator[tuple[list[Piece], LogitsArray]]:
         if (pair := self._full_and_empty()) is not None:
             num_tokens = self._random.randint(1, len(self._cells[pair[0]]))
             snapshot = self.model.snapshot(pair[0], num_tokens)
-            self._snapshots.append((snapshot, self._tokens(pair[0])[:num_tokens]))
+            self._snapshots.append((snapshot, self._cells[pair[0]][:num_tokens]))
         yield from ()
 
-    def _restore(self) -> Iterator[tuple[list[int], LogitsArray]]:
+    def _restore(self) -> Iterator[tuple[list[Piece], LogitsArray]]:
         pair = self._full_and_empty()
         if pair is None or not self._snapshots:
             return
-        snapshot, tokens = self._random.choice(self._snapshots)
-        if len(tokens) > self._num_free():
+        snapshot, cells = self._random.choice(self._snapshots)
+        if len(cells) > self._num_free():
             self.num_full += 1
             with pytest.raises(KVCacheFull):
                 self.model.restore(pair[1], snapshot)
         else:
             self.model.restore(pair[1], snapshot)
-            self._cells[pair[1]] = [Cell(token) for token in tokens]
+            self._cells[pair[1]] = _copies(cells)
         yield from ()
 
     def _forget(self, sequence: int, num_tokens: int) -> None:
@@ -123,9 +149,6 @@ class Program:
         empty = [sequence for sequence, cells in enumerate(self._cells) if not cells]
         return (self._random.choice(full), self._random.choice(empty)) if full and empty else None
 
-    def _tokens(self, sequence: int) -> list[int]:
-        return [cell.token for cell in self._cells[sequence]]
-
     def _num_free(self) -> int:
         held = {id(cell) for cells in self._cells for cell in cells}
         return self.model.traits.kv_capacity_tokens - len(held)
@@ -134,3 +157,7 @@ class Program:
         for sequence, cells in enumerate(self._cells):
             assert self.model.length_tokens(sequence) == len(cells)
         assert self.model.free_tokens() == self._num_free()
+
+
+def _copies(cells: list[Cell]) -> list[Cell]:
+    return [Cell(cell.run) for cell in cells]

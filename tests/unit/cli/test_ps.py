@@ -48,3 +48,10 @@ def test_ps_as_json_is_the_status_as_the_daemon_gave_it(appliance: Command, daem
     daemon.reply("GET", STATUS, status(loaded()))
 
     assert msgspec.json.decode(appliance("ps", "--json").out, type=Status) == status(loaded())
+
+
+def test_ps_shows_heat_and_power_where_they_are_known(appliance: Command, daemon: FakeDaemon) -> None:
+    warm = msgspec.structs.replace(status().machine, temperature_celsius=71.3, power_watts=8.7)
+    daemon.reply("GET", STATUS, msgspec.structs.replace(status(), machine=warm))
+
+    assert "CPU 34% busy at 71 °C with 9 W, 9.0 GiB of 16.0 GiB memory free" in appliance("ps").out

@@ -7,7 +7,9 @@ from appliance.core.traits import ModelTraits
 from appliance.engine.batcher import MIN_CHUNK_TOKENS, Work, chunk_tokens, plan_step
 
 
-def limits(max_sequences: int = 4, max_outputs: int = 64, grid_tokens: int = 1) -> ModelTraits:
+def limits(
+    max_sequences: int = 4, max_outputs: int = 64, grid_tokens: int = 1, is_prefill_batched: bool = True
+) -> ModelTraits:
     return ModelTraits(
         task="generate",
         vocab_size=512,
@@ -24,6 +26,7 @@ def limits(max_sequences: int = 4, max_outputs: int = 64, grid_tokens: int = 1) 
         is_batch_invariant=True,
         kv_bytes_per_token=4,
         max_adapters_per_step=0,
+        is_prefill_batched=is_prefill_batched,
     )
 
 
@@ -66,6 +69,20 @@ def test_chunks_end_on_the_grid_but_for_the_last_of_a_prompt() -> None:
 
 def test_a_budget_below_the_grid_still_lets_a_prompt_advance() -> None:
     assert plan_step([prompt(1000), DECODE], limits(grid_tokens=64), 10) == [64, 1]
+
+
+def test_where_chunks_are_computed_one_by_one_a_step_takes_one() -> None:
+    one_by_one = limits(is_prefill_batched=False)
+    assert plan_step([prompt(30), DECODE, prompt(30)], one_by_one, None) == [30, 1, 0]
+    assert plan_step([DECODE] * 4 + [prompt(30)], one_by_one, None) == [1, 1, 1, 1, 0]
+
+
+def test_a_prompts_last_token_is_a_decode_however_the_chunks_before_it_fell() -> None:
+    whole = plan_step([prompt(65)], limits(grid_tokens=64), None)
+    beside_others = plan_step([prompt(65), DECODE], limits(grid_tokens=64), 64)
+    assert whole[0] == beside_others[0] == 64
+    assert plan_step([prompt(66)], limits(grid_tokens=64), None) == [66]
+    assert plan_step([prompt(65)], LIMITS, None) == [65]
 
 
 works = st.lists(st.builds(Work, st.integers(0, 2000), st.integers(1, 3000)), max_size=12)

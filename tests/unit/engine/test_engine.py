@@ -217,6 +217,26 @@ def test_a_part_of_what_left_the_cells_serves_another_prompt() -> None:
         assert bench.finished(name).usage.cached_tokens == 700
 
 
+def test_where_nothing_is_retained_a_prefix_is_kept_in_main_memory_and_comes_back_on_the_grid() -> None:
+    bench = Bench("echo:?retain=no&copy=memory&grid=64", context_tokens=2048, kv_capacity_tokens=8192)
+    bench.start(text_prompt("a", "a" * 700, 4)).run()
+    assert bench.model.free_tokens() == 8192
+    bench.start(text_prompt("b", "a" * 700 + "and more", 4)).run()
+    assert bench.finished("b").usage.cached_tokens == 640
+
+
+def test_a_copy_that_takes_memory_waits_for_room() -> None:
+    bench = Bench("echo:?retain=no&copy=memory", context_tokens=512, kv_capacity_tokens=512)
+    bench.start(text_prompt("a", "s" * 300 + "a", 8))
+    bench.step(8)
+    bench.start(text_prompt("b", "s" * 300 + "b", 8))
+    bench.step(1)
+    assert [event.id for event in bench.of(Accepted)] == ["a"]  # 300 tokens more do not fit beside the first
+    bench.run()
+    assert bench.engine.num_preemptions == 0
+    assert bench.finished("b").reason == "length"
+
+
 def test_logprobs_are_those_of_the_row_before_penalties() -> None:
     biased = SamplingParams(temperature=0.0, logit_bias={ord("!"): 100.0})
     bench = Bench().start(text_prompt("a", "abc", 2, sampling=biased, logprobs=2)).run()
@@ -249,6 +269,7 @@ PATHS = [
     "echo:?retain=slows_steps",
     "echo:?retain=slows_steps&truncate=0",
     "echo:?retain=no",
+    "echo:?retain=no&copy=memory&grid=8&batch=0",
 ]
 requests_strategy = st.lists(
     st.tuples(

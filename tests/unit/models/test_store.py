@@ -151,7 +151,7 @@ def test_a_file_that_cannot_be_read_names_the_mending_command(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")  # as root no file mode would do it
 
-    monkeypatch.setattr("models.intake.read_gguf", refuse)
+    monkeypatch.setattr("models.gguf_files.read_gguf", refuse)
     with pytest.raises(StoreError, match=r"chmod a\+r .* or add it with --copy"):
         add(store, model)
 
@@ -329,3 +329,12 @@ def test_a_thousand_models_are_listed_from_memory(store: ModelStore, root: Path,
     began_s = time.process_time()
     store.list()
     assert time.process_time() - began_s < 0.05  # about 0.005 on a quiet machine
+
+
+def test_a_copy_that_another_model_shares_stays_unchanged(tmp_path: Path) -> None:
+    store, path = ModelStore(tmp_path / "home"), write_model(tmp_path / "m.gguf")
+    first = add(store, path, "first", copy=True)
+    os.utime(path, (1, 1))
+    second = add(store, path, "second", copy=True)
+
+    assert store.changed_files(first) == store.changed_files(second) == []

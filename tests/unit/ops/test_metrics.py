@@ -1,6 +1,8 @@
 """Metrics count what the events say."""
 
 from appliance.core.events import (
+    JobProgressed,
+    JobStateChanged,
     ModelStateChanged,
     Outcome,
     RequestAccepted,
@@ -86,3 +88,18 @@ def test_a_model_is_in_one_state_and_holds_memory_while_it_is_ready() -> None:
     assert found['appliance_model_memory_bytes{model="guide"}'] == 0
     assert found['appliance_model_state{model="guide",state="stopped"}'] == 1
     assert found['appliance_model_state{model="guide",state="ready"}'] == 0
+
+
+def test_jobs_are_counted_by_state_and_by_how_they_ended() -> None:
+    found = values(
+        JobStateChanged(id="a", kind="convert", state="queued", previous=None),
+        JobStateChanged(id="b", kind="convert", state="queued", previous=None),
+        JobStateChanged(id="a", kind="convert", state="running", previous="queued"),
+        JobStateChanged(id="b", kind="convert", state="running", previous="queued"),
+        JobProgressed(id="a", kind="convert", text="", done=1, total=None, unit="ratio"),
+        JobStateChanged(id="a", kind="convert", state="done", previous="running", duration_s=90.0),
+    )
+    assert found['appliance_jobs{kind="convert",state="queued"}'] == 0
+    assert found['appliance_jobs{kind="convert",state="running"}'] == 1
+    assert found['appliance_jobs_ended_total{kind="convert",outcome="done"}'] == 1
+    assert found['appliance_job_duration_seconds_sum{kind="convert"}'] == 90

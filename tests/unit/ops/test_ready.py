@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from appliance.core.events import ModelState, ModelStateChanged, SystemEvent, TokensEmitted
-from appliance.core.request import RequestId
+from appliance.core.events import Finished, ModelState, ModelStateChanged, RequestEnded, SystemEvent, TokensEmitted
+from appliance.core.request import EncodeRequest, Request, RequestId
+from appliance.core.traits import ModelTask
 from appliance.errors import DoesNotFit
 from appliance.ops.ready import Readiness
 from appliance.ops.warmup import warm_up
@@ -67,10 +68,30 @@ def test_the_default_model_is_asked_for_one_token_again_and_again_until_it_answe
             return [finished(scheduler.last)]
 
         scheduler.script = script
-        await warm_up(Generation(scheduler), "guide", readiness)
+        await warm_up(Generation(scheduler), "guide", "generate", readiness)
         assert readiness.reason is None
         return scheduler
 
     scheduler = asyncio.run(run())
     assert [request.stop.max_tokens for request, _ in scheduler.requests] == [1, 1]
     assert len({request.id for request, _ in scheduler.requests}) == 2
+
+
+@pytest.mark.parametrize("task", ["embed", "score"])
+def test_a_default_model_that_writes_nothing_is_asked_for_what_it_can(task: ModelTask) -> None:
+    async def run() -> Request:
+        scheduler, readiness = FakeScheduler(), Readiness("guide")
+
+        def script(request: Request) -> list[Finished]:
+            ended = RequestEnded(id=request.id, model="guide", caller="local", outcome="stop", duration_s=0.1)
+            readiness.observe(ended)
+            return [finished(request)]
+
+        scheduler.script = script
+        await warm_up(Generation(scheduler), "guide", task, readiness)
+        assert readiness.reason is None
+        return scheduler.last
+
+    request = asyncio.run(run())
+    assert isinstance(request, EncodeRequest)
+    assert request.task == task

@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from appliance.core.plan import LoadPlan
+from appliance.core.traits import ModelTask
 from appliance.errors import DoesNotFit, InvalidRequest, ModelNotFound
 from appliance.service.installed import Installed
 from models.embedded import EMBEDDED_PATH
-from models.manifest import ModelManifest
+from models.manifest import ModelDetails, ModelManifest
 from models.store import ModelStore
 from tests.fakes import load_plan, loaded_status
 
@@ -90,3 +92,35 @@ def test_a_model_that_cannot_run_here_is_shown_with_the_reason(store: ModelStore
 
     view = Installed(store, refuse, "guide").view("guide", {})
     assert (view.context_tokens, view.estimated_bytes, view.reasons) == (None, None, ("needs 5.1 GiB",))
+
+
+@pytest.mark.parametrize(
+    ("details", "capabilities", "refused"),
+    [
+        (ModelDetails(has_chat_template=True), ("completion", "chat"), ("embed", "score")),
+        (ModelDetails(is_embedding=True), ("embeddings",), ("generate",)),
+        (ModelDetails(num_labels=1), ("rerank",), ("generate", "embed")),
+        (ModelDetails(num_labels=3), (), ("generate", "embed")),
+    ],
+)
+def test_a_model_is_asked_only_for_what_it_is_for(
+    store: ModelStore,
+    tmp_path: Path,
+    details: ModelDetails,
+    capabilities: tuple[str, ...],
+    refused: tuple[ModelTask, ...],
+) -> None:
+    manifest = msgspec.structs.replace(store.get("guide"), details=details)
+
+    class OneModel(ModelStore):
+        def list(self) -> tuple[ModelManifest, ...]:
+            return (manifest,)
+
+    installed = Installed(OneModel(tmp_path), lambda model, *_: load_plan(model), "guide")
+    assert installed.view("guide", {}).capabilities == capabilities
+    for task in ("generate", "embed", "score"):
+        if task in refused:
+            with pytest.raises(InvalidRequest, match="use POST /v1/"):
+                installed.resolve_for(task, None)
+        else:
+            assert installed.resolve_for(task, None) == "guide"

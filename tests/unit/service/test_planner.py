@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from appliance.core.events import ModelStateChanged
-from appliance.core.hardware import HardwareSnapshot
 from appliance.core.plan import BackendDescriptor
 from appliance.errors import BackendError, DoesNotFit, ModelNotFound
 from appliance.service.planner import Planner
@@ -13,18 +12,10 @@ from appliance.settings import Settings
 from models.embedded import EMBEDDED_PATH
 from models.manifest import ModelManifest
 from models.store import ModelStore
+from tests.fakes import machine
 
 GIB = 2**30
-SNAPSHOT = HardwareSnapshot(
-    architecture="x86_64",
-    cpu_model=None,
-    cpu_features=frozenset(),
-    logical_cores=4,
-    physical_cores=4,
-    usable_cores=4,
-    memory_total_bytes=4 * GIB,
-    notes=(),
-)
+SNAPSHOT = machine(usable_cores=4, memory_bytes=4 * GIB)
 
 
 GGUF = BackendDescriptor(
@@ -95,3 +86,9 @@ def test_a_variant_is_the_files_own_or_a_backends_name(store: ModelStore, manife
     assert [planner(store).plan("tiny", manifest, variant).backend for variant in variants] == [GGUF.name] * 2
     with pytest.raises(ModelNotFound, match="no variant"):
         planner(store).plan("tiny", manifest, "Q1_X")
+
+
+def test_a_plan_says_where_what_is_made_of_a_model_lies(store: ModelStore, manifest: ModelManifest) -> None:
+    artefact = planner(store).plan("tiny", manifest, None).artefact
+    assert artefact.path == manifest.files[0].path
+    assert Path(artefact.compiled_path) == store.compiled_path(manifest)

@@ -1,0 +1,1 @@
+"""ONNX models through onnxruntime: decoders over rows of KV cache, encoders by length."""

@@ -1,0 +1,37 @@
+"""How much memory a decoder in ONNX will need, from its shape: pure arithmetic, checked against measured workers.
+
+Measured in the shape of Qwen2.5-0.5B, two threads, a process of 60 MiB without a model: loaded 565 MiB for 303 MiB of
+int4 in blocks of 32, 420 MiB for 259 MiB of int4 in blocks of 128, 591 MiB for 1013 MiB of int8 of which 520 MiB are a
+table of floats that stays in the file's pages; 2.6 GB for 2.0 GB of floats. The first step of 512 tokens adds 50 MiB.
+"""
+
+from appliance.backends.onnx.limits import MAX_STEP_OUTPUTS
+from appliance.core.plan import MemoryEstimate, StepLimits
+from models.manifest import ModelDetails
+
+KV_TYPE = "f32"
+_FLOAT_BYTES = 4
+_PROCESS_BYTES = 64 * 2**20
+# Only for models that were taken in before their graph was asked (`loaded_size`): the library packs a copy of weights.
+_LOADED_RATIO = {"int4": 1.65, "int8": 1.1}
+_LOADED_RATIO_OF_FLOATS = 1.35
+
+
+def estimate(details: ModelDetails | None, limits: StepLimits) -> MemoryEstimate:
+    """Return the need of a model on the processor. What its files do not tell counts as nothing."""
+    known = details or ModelDetails()
+    weights_bytes = known.loaded_bytes
+    if weights_bytes is None:
+        ratio = _LOADED_RATIO.get(known.quantization or "", _LOADED_RATIO_OF_FLOATS)
+        weights_bytes = int((known.weights_bytes or 0) * ratio)
+    head_width = (known.key_length or 0) + (known.value_length or 0)
+    num_rows = MAX_STEP_OUTPUTS + limits.max_sequences
+    embedding_length = known.embedding_length or 0
+    widths = 2 * (known.feed_forward_length or 4 * embedding_length) + 4 * embedding_length
+    num_values = num_rows * (known.vocab_size or 0) + limits.max_step_tokens * widths
+    return MemoryEstimate(
+        weights_bytes=weights_bytes,
+        kv_bytes_per_token=(known.total_kv_heads or 0) * head_width * _FLOAT_BYTES,
+        kv_type=KV_TYPE,
+        scratch_bytes=_PROCESS_BYTES + num_values * _FLOAT_BYTES,
+    )
