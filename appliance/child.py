@@ -20,6 +20,8 @@ from .errors import ApplianceError, to_info
 
 PROGRESS_EVERY_S = 0.1
 Arguments = TypeVar("Arguments", bound=msgspec.Struct)
+Progress = Callable[[str, float, float | None, str], None]
+"""`Reporter.progress` as work that knows no job is given it: what is done, how much of it, of how much, the unit."""
 
 
 class Reporter:

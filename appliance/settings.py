@@ -46,6 +46,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     context_tokens: int | None = None
     kv_capacity_tokens: int | None = None
     max_step_sequences: int = 32
+    kv_type: Literal["auto", "f32", "int8"] = "auto"
     threads: int | None = None
     step_time_target_s: float = 0.1
     provider: str = "auto"
@@ -112,6 +113,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "jobs.niceness": (0, 19),
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
+    "engine.kv_type": ("auto", "f32", "int8"),
     "engine.provider_fallback": ("allow", "warn", "refuse"),
     "log.level": ("debug", "info", "warning", "error"),
 }

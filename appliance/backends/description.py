@@ -42,8 +42,10 @@ class Description(Protocol):
     def version(self) -> str | None:
         """Return the version of the library behind this backend, None where it is not installed."""
 
-    def estimate(self, artefact: Artefact, details: ModelDetails | None, limits: StepLimits) -> MemoryEstimate:
-        """Return what the model will need, from what its files say. Pure."""
+    def estimate(
+        self, artefact: Artefact, details: ModelDetails | None, limits: StepLimits, kv_type: str
+    ) -> MemoryEstimate:
+        """Return what the model will need, from what its files say, with one of the `kv_types`. Pure."""
 
     def instructions(self, timeout_s: float) -> EngineInstructions | None:
         """Return what the installed library was compiled for, None where that does not matter or it is not installed.

@@ -68,6 +68,7 @@ class EchoDescription:
             mend=None,
             formats=frozenset({"echo"}),
             devices=("cpu",),
+            kv_types=("f16",),
             version=self.version(),
         )
 
@@ -75,11 +76,13 @@ class EchoDescription:
         """Return the version of what echo answers."""
         return "1"
 
-    def estimate(self, artefact: Artefact, details: ModelDetails | None, limits: StepLimits) -> MemoryEstimate:
+    def estimate(
+        self, artefact: Artefact, details: ModelDetails | None, limits: StepLimits, kv_type: str
+    ) -> MemoryEstimate:
         """Return what the options pretend, so that tests can fill a machine."""
         weights_bytes = parse_options(artefact.path).weights_bytes
         return MemoryEstimate(
-            weights_bytes=weights_bytes, kv_bytes_per_token=KV_BYTES_PER_TOKEN, kv_type="f16", scratch_bytes=0
+            weights_bytes=weights_bytes, kv_bytes_per_token=KV_BYTES_PER_TOKEN, kv_type=kv_type, scratch_bytes=0
         )
 
     def instructions(self, timeout_s: float) -> EngineInstructions | None:

@@ -24,9 +24,11 @@ def descriptors(snapshot: HardwareSnapshot) -> tuple[BackendDescriptor, ...]:
     return tuple(description.descriptor(snapshot) for description in _DESCRIPTIONS.values())
 
 
-def estimate(backend: str, artefact: Artefact, details: ModelDetails | None, limits: StepLimits) -> MemoryEstimate:
+def estimate(
+    backend: str, artefact: Artefact, details: ModelDetails | None, limits: StepLimits, kv_type: str
+) -> MemoryEstimate:
     """Return what a model will need on that backend."""
-    return _DESCRIPTIONS[backend].estimate(artefact, details, limits)
+    return _DESCRIPTIONS[backend].estimate(artefact, details, limits, kv_type)
 
 
 def versions() -> dict[str, str | None]:

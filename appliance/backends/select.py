@@ -38,7 +38,8 @@ def select(
         max_step_sequences=settings.max_step_sequences,
         max_step_tokens=max(_MAX_STEP_TOKENS, settings.max_step_sequences),
     )
-    need = estimate(backend.name, artefact, details, _largest_call(details, settings, limits))
+    kv_type, kv_reasons = _choose_kv_type(backend, details, settings)
+    need = estimate(backend.name, artefact, details, _largest_call(details, settings, limits), kv_type)
     budget_bytes = memory_available_bytes - int(memory_reserve_ratio * snapshot.memory.total_bytes)
     tokens_that_fit = _tokens_that_fit(model, need, budget_bytes)
     context_tokens, context_reason = _choose_context(details, settings, tokens_that_fit)
@@ -67,6 +68,7 @@ def select(
             f"{backend.name} runs {artefact.format} files here: {backend.message}",
             context_reason,
             _memory_reason(capacity_tokens, need, budget_bytes),
+            *kv_reasons,
             f"{threads} threads: " + ("set" if settings.threads else "one for each physical core that may be used"),
         ),
     )
@@ -82,6 +84,18 @@ def _choose_backend(model: str, artefact: Artefact, descriptors: Sequence[Backen
         mend = f"; mend it with: {first.mend}" if first.mend else ""
         raise BackendError(f"model '{model}' needs the backend {first.name}: {first.message}{mend}")
     return ready[0]
+
+
+def _choose_kv_type(
+    backend: BackendDescriptor, details: ModelDetails | None, settings: EngineSettings
+) -> tuple[str, tuple[str, ...]]:
+    """Return the type and why: a setting for all models cannot refuse those that run elsewhere."""
+    own, wanted = backend.kv_types[0], settings.kv_type
+    if wanted == "auto" or _is_encoder(details):
+        return own, ()
+    if wanted in backend.kv_types:
+        return wanted, (f"keys and values as {wanted}: set",)
+    return own, (f"keys and values as {own}: {backend.name} does not offer {wanted}",)
 
 
 def _memory_reason(capacity_tokens: int, need: MemoryEstimate, budget_bytes: int) -> str:

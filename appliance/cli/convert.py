@@ -3,7 +3,6 @@
 import argparse
 from pathlib import Path
 
-from appliance.core.admin import ModelLoss
 from appliance.core.jobs import JsonObject
 
 from .arguments import Group, Parser, add_command
@@ -40,7 +39,6 @@ def register(commands: Group) -> None:
     )
     convert.add_argument("folder", type=Path, metavar="FOLDER", help="the folder with config.json and the weights")
     convert.add_argument("--precision", choices=("int4", "int8", "fp32"), default="int4", help="default: int4")
-    convert.add_argument("--force", action="store_true", help="start although memory or disk looks too small")
     _add_quantization(convert)
     quantize = add_command(
         commands, "quantize", _quantize, "make a smaller model", QUANTIZE_DESCRIPTION, QUANTIZE_EXAMPLES
@@ -55,24 +53,6 @@ def register(commands: Group) -> None:
     _add_quantization(quantize)
 
 
-def loss_facts(loss: ModelLoss | None) -> list[tuple[str, str | None]]:
-    """Return what `models show` says of a quantized model's quality."""
-    if loss is None:
-        return []
-    figures = [f"{loss.loss_ratio:.1%} worse than the original"]
-    if loss.perplexity is not None and loss.reference_perplexity is not None:
-        figures.append(f"perplexity {loss.perplexity:.4g} for {loss.reference_perplexity:.4g}")
-    if loss.kl_mean is not None and loss.kl_p99 is not None:
-        figures.append(f"divergence {loss.kl_mean:.3g} (99 %: {loss.kl_p99:.3g})")
-    if loss.top1_agreement_ratio is not None:
-        figures.append(f"same first choice {loss.top1_agreement_ratio:.1%}")
-    if loss.cosine_mean is not None and loss.cosine_min is not None:
-        figures.append(f"cosine {loss.cosine_mean:.4f} (least {loss.cosine_min:.4f})")
-    if loss.ranking_agreement_ratio is not None:
-        figures.append(f"same ranking {loss.ranking_agreement_ratio:.1%}")
-    return [("quantized as", loss.method or None), ("quality", ", ".join(figures))]
-
-
 def _add_quantization(parser: Parser) -> None:
     parser.add_argument("--name", metavar="NAME", help="the new model's name (default: the old one's and the type)")
     sizes = (16, 32, 64, 128, 256)
@@ -82,17 +62,17 @@ def _add_quantization(parser: Parser) -> None:
     symmetry.add_argument("--symmetric", action="store_true", help="blocks around zero: smaller, a little worse")
     symmetry.add_argument("--asymmetric", action="store_false", dest="symmetric", help="blocks of any range (default)")
     parser.add_argument("--accept-loss", action="store_true", help="keep the result whatever it lost")
+    parser.add_argument("--force", action="store_true", help="start although memory or disk looks too small")
 
 
 def _convert(arguments: argparse.Namespace, context: Context) -> int:
-    order = _quantization(arguments) | {"model": _absolute(arguments.folder), "force": arguments.force}
+    order = _quantization(arguments) | {"model": _absolute(arguments.folder)}
     return _submit("convert", order, context)
 
 
 def _quantize(arguments: argparse.Namespace, context: Context) -> int:
-    is_path = "/" in arguments.model and Path(arguments.model).expanduser().exists()
     order = _quantization(arguments) | {
-        "model": _absolute(Path(arguments.model)) if is_path else arguments.model,
+        "model": _absolute(Path(arguments.model)) if _is_path(arguments.model) else arguments.model,
         "method": arguments.method,
         "mixed": arguments.mixed,
         "calibration": None if arguments.calibration is None else _absolute(arguments.calibration),
@@ -107,7 +87,14 @@ def _quantization(arguments: argparse.Namespace) -> JsonObject:
         "block_size": arguments.block_size,
         "is_symmetric": arguments.symmetric,
         "accept_loss": arguments.accept_loss,
+        "force": arguments.force,
     }
+
+
+def _is_path(model: str) -> bool:
+    """Return whether a file or folder is meant. Names of models may hold a '/', too, but neither begin nor end so."""
+    looks_like_one = model.startswith(("/", "./", "../", "~")) or model.endswith("/")
+    return looks_like_one or ("/" in model and Path(model).exists())
 
 
 def _absolute(path: Path) -> str:

@@ -8,6 +8,7 @@ from appliance.core.units import format_seconds
 
 from .context import Context
 from .exits import DONE, FAILED, INTERRUPTED
+from .made import loss_in_words, model_made_by
 from .output import print_json, printable
 from .progress import meter
 
@@ -50,6 +51,9 @@ def _tell_end(job: Job) -> None:
     took = "" if job.duration_s is None else f" after {format_seconds(job.duration_s)}"
     if job.error is None:
         print(f"{job.id} is {job.state}{took}")
+        if made := model_made_by(job):
+            loss = "" if made.quality is None else f", {loss_in_words(made.quality)}"
+            print(f"it made '{made.model}'{loss}; see: appliance models show {made.model}")
         return
     for line in job.error.log[-MAX_LOG_LINES:]:
         print(f"  {printable(line)}", file=sys.stderr)

@@ -7,13 +7,14 @@ from datetime import datetime
 import msgspec
 
 from appliance.client import Client
-from appliance.core.jobs import Job
+from appliance.core.jobs import Job, JsonObject
 from appliance.core.units import format_seconds
 
 from .arguments import Group, Run, add_command, add_parser
 from .context import Context
 from .exits import DONE
 from .follow import follow
+from .made import loss_facts, model_made_by
 from .output import fields, print_json, printable, table
 
 DESCRIPTION = """
@@ -21,7 +22,7 @@ List, follow, pause and cancel the daemon's jobs: conversions and other work tha
 
 A job goes on when this command ends, and after a crash or a restart of the daemon it is run again.
 """
-HEADERS = ("ID", "KIND", "STATE", "PROGRESS", "CREATED")
+HEADERS = ("ID", "KIND", "OF", "STATE", "PROGRESS", "CREATED")
 
 
 def register(group: Group) -> None:
@@ -75,7 +76,7 @@ def _list(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def _row(job: Job) -> tuple[str, ...]:
-    return (job.id, job.kind, job.state, _progress(job), _time(job.created_s) or "")
+    return (job.id, job.kind, _subject(job), job.state, _progress(job), _time(job.created_s) or "")
 
 
 def _follow(arguments: argparse.Namespace, context: Context) -> int:
@@ -101,15 +102,31 @@ def _facts(job: Job) -> list[tuple[str, str | None]]:
         ("state", job.state),
         ("progress", _progress(job)),
         ("asked for by", job.caller),
-        ("arguments", msgspec.json.encode(job.arguments).decode()),
+        ("arguments", _in_words(job.arguments)),
         ("created", _time(job.created_s)),
         ("started", _time(job.started_s) or "not yet"),
         ("ended", _time(job.ended_s) or "not yet"),
-        ("result", None if job.result is None else msgspec.json.encode(job.result).decode()),
-        ("error", None if job.error is None else job.error.message),
     ]
-    absent = {"result": job.result is None, "error": job.error is None}
-    return [fact for fact in facts if not absent.get(fact[0])]
+    if job.error is not None:
+        facts.append(("error", job.error.message))
+    if made := model_made_by(job):
+        return [*facts, ("made", made.model), *loss_facts(made.quality)]
+    return facts if job.result is None else [*facts, ("result", _in_words(job.result))]
+
+
+def _in_words(values: JsonObject) -> str:
+    """Return what a JSON object says, leaving out what it leaves open."""
+    parts = (
+        f"{key} {value if isinstance(value, str) else msgspec.json.encode(value).decode()}"
+        for key, value in values.items()
+        if value is not None
+    )
+    return ", ".join(parts) or "none"
+
+
+def _subject(job: Job) -> str:
+    """Return what the job works on; of a path the last part."""
+    return printable(str(job.arguments.get("model", "-"))).rstrip("/").rpartition("/")[2]
 
 
 def _progress(job: Job) -> str:

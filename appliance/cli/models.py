@@ -4,14 +4,15 @@ import argparse
 from datetime import datetime
 from pathlib import Path
 
-from appliance.core.admin import InstalledModel
+from appliance.core.admin import InstalledModel, Removed
 from appliance.core.units import format_bytes
 
 from . import convert
 from .arguments import Group, Parser, Run, add_command, add_parser
 from .context import Context
 from .exits import DONE
-from .output import count, fields, print_json, table
+from .made import loss_facts
+from .output import count, fields, print_json, printable, table
 from .progress import show_progress
 
 DESCRIPTION = """
@@ -153,7 +154,7 @@ def _facts(model: InstalledModel) -> list[tuple[str, str | None]]:
         ("added", added),
     ]
     reasons = model.reasons if model.choice is None else (model.choice, *model.reasons)
-    facts += convert.loss_facts(model.quality)
+    facts += loss_facts(model.quality)
     return facts + [("why so", reason) for reason in reasons]
 
 
@@ -164,9 +165,16 @@ def _remove(arguments: argparse.Namespace, context: Context) -> int:
     if context.is_json:
         print_json(removed)
     else:
-        freed = f"{format_bytes(removed.freed_bytes)} freed" if removed.freed_bytes else "its file stays where it is"
-        print(f"removed '{removed.name}'; {freed}")
+        print(f"removed '{removed.name}'; {_what_is_left(removed)}")
     return DONE
+
+
+def _what_is_left(removed: Removed) -> str:
+    if removed.kept_path is not None:
+        return f"its file stays where it is: {printable(removed.kept_path)}"
+    if removed.freed_bytes == 0:
+        return "its files stay, as another model is made of the same"
+    return f"{format_bytes(removed.freed_bytes)} freed"
 
 
 def _load(arguments: argparse.Namespace, context: Context) -> int:

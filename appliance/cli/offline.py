@@ -71,7 +71,9 @@ class Offline:
     def remove(self, name: str) -> Removed:
         """Forget an installed model and delete what only it used."""
         with _refusals():
-            return Removed(name=name, freed_bytes=self._store.remove(name))
+            manifest = self._store.get(name)
+            freed_bytes = self._store.remove(name)
+        return Removed(name=name, freed_bytes=freed_bytes, kept_path=manifest.adopted_path if manifest else None)
 
     def keys(self) -> tuple[KeyInfo, ...]:
         """Return the keys' names and scopes."""

@@ -49,7 +49,8 @@ def _lines() -> Show:
         nonlocal shown_text, shown_ratio
         ratio = step.done / step.total if step.total else 0.0
         if step.text != shown_text or ratio >= shown_ratio + LINE_STEP_RATIO:
-            print(f"{printable(step.text)}: {_amount(step)}", file=sys.stderr, flush=True)
+            amount = _amount(step)
+            print(printable(step.text) + (f": {amount}" if amount else ""), file=sys.stderr, flush=True)
             shown_text, shown_ratio = step.text, ratio
 
     return show
@@ -75,8 +76,9 @@ def _bar() -> Iterator[Show]:
 
 
 def _amount(step: Step) -> str:
+    """Return how far the step is, nothing for one that cannot tell."""
     if step.unit == "bytes":
         return format_bytes(step.done) + (f" of {format_bytes(step.total)}" if step.total else "")
     if step.unit != "ratio":
         return f"{step.done:.0f}" + (f" of {step.total:.0f}" if step.total else "") + f" {printable(step.unit)}"
-    return f"{step.done / step.total:.0%}" if step.total else f"{step.done:.0%}"
+    return f"{step.done / step.total:.0%}" if step.total else ""

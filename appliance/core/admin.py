@@ -151,10 +151,11 @@ ProgressEvent = Progress | Done | Problem
 
 
 class Removed(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer of `DELETE /admin/v1/models/{name}`."""
+    """The answer of `DELETE /admin/v1/models/{name}`. `kept_path`: the adopted file, which was not touched."""
 
     name: str
     freed_bytes: int
+    kept_path: str | None = None
 
 
 class KeyInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from typing import NewType, TypeAlias
 
 import msgspec
 
-from .admin import Problem
+from .admin import ModelLoss, Problem
 from .events import ErrorInfo, JobState
 
 JobId = NewType("JobId", str)
@@ -92,6 +92,13 @@ class ChildError(msgspec.Struct, frozen=True, kw_only=True, tag="error", tag_fie
 
 
 ChildEvent = JobProgress | ChildResult | ChildError
+
+
+class KeptModel(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of a job that made a model: the name it is installed under, and what quantizing it cost."""
+
+    model: str
+    quality: ModelLoss | None = None
 
 
 class SubmitJob(msgspec.Struct, frozen=True, kw_only=True):

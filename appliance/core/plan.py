@@ -21,7 +21,10 @@ class Artefact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BackendDescriptor(msgspec.Struct, frozen=True, kw_only=True):
-    """What one backend is on this machine: whether it can run, why not, and the exact command that mends it."""
+    """What one backend is on this machine: whether it can run, why not, and the exact command that mends it.
+
+    `kv_types` are those that keys and values can have there, its own choice first.
+    """
 
     name: str
     state: Literal["ready", "unavailable"]
@@ -29,6 +32,7 @@ class BackendDescriptor(msgspec.Struct, frozen=True, kw_only=True):
     mend: str | None
     formats: frozenset[str]
     devices: tuple[str, ...]
+    kv_types: tuple[str, ...]
     version: str | None
 
 

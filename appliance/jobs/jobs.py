@@ -191,7 +191,7 @@ class Jobs:
         try:
             order = msgspec.convert(msgspec.to_builtins(arguments), kind.arguments)
         except msgspec.ValidationError as error:
-            raise InvalidRequest(f"the arguments of a job of kind {name!r}: {error}", param="arguments") from None
+            raise InvalidRequest(f"{name}: {error}", param="arguments") from None
         checked: JsonObject = msgspec.to_builtins(order)
         return checked
 

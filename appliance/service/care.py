@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from appliance.core.admin import AddModel, Done, InstalledModel, LoadedModelStatus, Progress, ProgressEvent, Removed
-from appliance.core.jobs import Job, JsonObject
+from appliance.core.jobs import Job, JsonObject, KeptModel
 from appliance.errors import ApplianceError, Conflict, InvalidRequest, ModelNotFound
 from appliance.scheduler.loop import SchedulerLoop
 from models.errors import NameTaken, StoreError, UnknownModel
@@ -50,13 +50,14 @@ class ModelCare:
                     yield Progress(text=step.text, done=step.done_bytes, total=step.total_bytes, unit="bytes")
 
     async def keep_made(self, job: Job, result: JsonObject) -> JsonObject:
-        """Take the folder that a job has made into the store: what a finished job says is the model's name."""
+        """Copy the folder that a job has made into the store; the job's result is then a `KeptModel`.
+
+        Raises: InvalidRequest, or Conflict, where another model took the name while the job ran.
+        """
         order = AddModel(path=str(result["folder"]), name=str(result["name"]), copy=True)
-        kept: JsonObject = {}
-        async for event in self.add(order):
-            if isinstance(event, Done):
-                loss = event.model.quality
-                kept = {"model": event.model.name, "quality": None if loss is None else msgspec.to_builtins(loss)}
+        *_, last = [event async for event in self.add(order)]
+        assert isinstance(last, Done)  # an intake that does not end with it raises
+        kept: JsonObject = msgspec.to_builtins(KeptModel(model=last.model.name, quality=last.model.quality))
         return kept
 
     async def remove(self, name: str) -> Removed:
@@ -65,10 +66,12 @@ class ModelCare:
         status = self._loaded().get(canonical)
         if status is not None and status.state in ("loading", "ready", "stopping"):
             raise Conflict(f"model {canonical!r} is {status.state}; unload it first")
+        manifest = self._store.get(canonical)
         with _store_errors():
             freed_bytes = await asyncio.to_thread(self._store.remove, canonical)
         self._installed.refresh()
-        return Removed(name=canonical, freed_bytes=freed_bytes)
+        kept_path = manifest.adopted_path if manifest else None
+        return Removed(name=canonical, freed_bytes=freed_bytes, kept_path=kept_path)
 
     async def load(self, name: str) -> AsyncIterator[ProgressEvent]:
         """Bring a model into memory, yielding progress and at last `Done`. Raises: what loading raises."""

@@ -4,12 +4,14 @@
         [--threads N] [--context 128] [--rounds 5]
 
 Both sides take turns, so that a neighbour's noise meets both; each has the machine alone in its turn. Prints for each
-side the least milliseconds of all rounds: prefill of 256 tokens, and a step that decodes 1, 2, 4 and 8 sequences.
+side the median milliseconds of all rounds (prefill of 256 tokens; a step that decodes 1, 2, 4 and 8 sequences), and how
+many times as fast the adapter is: the median of the rounds' ratios, with the least and the greatest.
 """
 
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -24,7 +26,7 @@ from appliance.backends.base import Batch, LoadedModel, Run
 from appliance.backends.loading import open_backend
 from appliance.core.plan import Artefact, LoadPlan
 
-PREFILL_TOKENS, DECODE_STEPS = 256, 32
+PREFILL_TOKENS, PREFILLS, DECODE_STEPS = 256, 3, 32
 BATCHES = (1, 2, 4, 8)
 Figures = dict[str, float]
 
@@ -63,9 +65,11 @@ def onnx_figures(model: LoadedModel, context: int) -> Figures:
     def tokens(count: int) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
         return random.integers(0, model.traits.vocab_size, count).astype(np.int32)
 
-    last = model.traits.max_sequences - 1
-    figures = {f"prefill {PREFILL_TOKENS}": timed_ms(model, (Run(last, 0, tokens(PREFILL_TOKENS), 1),))}
-    model.truncate(last, 0)
+    last, prefills = model.traits.max_sequences - 1, []
+    for _ in range(PREFILLS):
+        prefills.append(timed_ms(model, (Run(last, 0, tokens(PREFILL_TOKENS), 1),)))
+        model.truncate(last, 0)
+    figures = {f"prefill {PREFILL_TOKENS}": statistics.mean(prefills)}
     for num_sequences in BATCHES:
         for sequence in range(num_sequences):
             model.step(Batch((Run(sequence, 0, tokens(context), 0),)))
@@ -73,7 +77,7 @@ def onnx_figures(model: LoadedModel, context: int) -> Figures:
             timed_ms(model, tuple(Run(s, position, tokens(1), 1) for s in range(num_sequences)))
             for position in range(context, context + DECODE_STEPS)
         ]
-        figures[f"decode {num_sequences}"] = sum(steps) / len(steps)  # the batched tool tells its steps' mean, too
+        figures[f"decode {num_sequences}"] = statistics.mean(steps)  # the batched tool tells its steps' mean, too
         for sequence in range(num_sequences):
             model.truncate(sequence, 0)
     return figures
@@ -82,10 +86,9 @@ def onnx_figures(model: LoadedModel, context: int) -> Figures:
 def llama_figures(arguments: argparse.Namespace) -> Figures:
     """Measure one turn of the tools."""
     common = ["-m", str(arguments.gguf), "-t", str(arguments.threads)]
-    alone = _lines(
-        [str(arguments.llama_bench), *common, "-p", str(PREFILL_TOKENS), "-n", "0", "-r", "2", "-o", "jsonl"]
-    )
-    figures = {f"prefill {PREFILL_TOKENS}": min(ns / 1e6 for line in alone for ns in line["samples_ns"])}
+    prefill = ["-p", str(PREFILL_TOKENS), "-n", "0", "-r", str(PREFILLS), "-o", "jsonl"]
+    alone = _lines([str(arguments.llama_bench), *common, *prefill])
+    figures = {f"prefill {PREFILL_TOKENS}": statistics.mean(ns / 1e6 for line in alone for ns in line["samples_ns"])}
     sizes = ["-npp", str(arguments.context), "-ntg", str(DECODE_STEPS), "-npl", ",".join(map(str, BATCHES))]
     cells = max(BATCHES) * (arguments.context + DECODE_STEPS)
     batched = [str(arguments.llama_batched_bench), *common, *sizes, "-c", str(cells), "--output-format", "jsonl"]
@@ -121,11 +124,14 @@ def main() -> None:
             for _ in range(arguments.rounds):
                 ours.append(onnx_figures(model, arguments.context))
                 theirs.append(llama_figures(arguments))
-    print(f"{arguments.threads} threads, {arguments.context} tokens before, least ms of {arguments.rounds} rounds")
-    print(f"{'':16}{'onnx':>10}{'llama.cpp':>12}{'ratio':>8}")
+    print(f"{arguments.threads} threads, {arguments.context} tokens before, medians of {arguments.rounds} rounds")
+    print(f"{'':16}{'onnx ms':>10}{'llama.cpp ms':>14}{'times as fast':>16}")
     for name in ours[0]:
-        least_ours, least_theirs = (min(figures[name] for figures in side) for side in (ours, theirs))
-        print(f"{name:16}{least_ours:10.1f}{least_theirs:12.1f}{least_theirs / least_ours:8.2f}")
+        pairs = [(a[name], b[name]) for a, b in zip(ours, theirs, strict=True)]
+        ratios = [b / a for a, b in pairs]
+        spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+        medians = [statistics.median(side) for side in zip(*pairs, strict=True)]
+        print(f"{name:16}{medians[0]:10.1f}{medians[1]:14.1f}   {spread}")
 
 
 if __name__ == "__main__":

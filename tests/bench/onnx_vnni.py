@@ -10,7 +10,8 @@ median of the repeats and the range.
 import argparse
 import statistics
 
-from appliance.backends.onnx.kernel_timing import Timing, time_paths
+from appliance.backends.onnx.kernel_timing import time_paths
+from appliance.backends.onnx.kernels import Timing
 
 
 def measure(size: int, rows: tuple[int, ...], num_repeats: int) -> list[tuple[Timing, ...]]:

@@ -61,6 +61,7 @@ def test_the_models_of_the_flag_are_named_after_it() -> None:
         ("engine.threads", "none", None),
         ("log.level", "debug", "debug"),
         ("engine.provider_fallback", "refuse", "refuse"),
+        ("engine.kv_type", "int8", "int8"),
         ("models.default_model", "none", "none"),
     ],
 )
@@ -93,6 +94,7 @@ def test_a_file_may_write_sizes_with_units_and_lists_as_lists(file: Path) -> Non
         ("engine.threads", "0", '"none" to let the machine choose'),
         ("log.level", "loud", "one of debug, info, warning, error"),
         ("engine.provider_fallback", "never", "one of allow, warn, refuse"),
+        ("engine.kv_type", "f16", "one of auto, f32, int8"),
     ],
 )
 def test_a_bad_value_is_refused_with_key_origin_value_and_what_is_accepted(key: str, text: str, accepted: str) -> None:

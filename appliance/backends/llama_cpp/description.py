@@ -4,7 +4,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 
 from appliance.backends.description import EngineInstructions
-from appliance.backends.llama_cpp.estimate import estimate
+from appliance.backends.llama_cpp.estimate import KV_TYPE, estimate
 from appliance.backends.llama_cpp.instructions import read_instructions
 from appliance.backends.llama_cpp.limits import DISTRIBUTION
 from appliance.core.hardware import HardwareSnapshot
@@ -25,6 +25,7 @@ class LlamaCppDescription:
             mend=None if installed else f"{sys.executable} -m pip install {DISTRIBUTION}",
             formats=frozenset({"gguf"}),
             devices=("cpu",),
+            kv_types=(KV_TYPE,),
             version=installed,
         )
 
@@ -35,9 +36,11 @@ class LlamaCppDescription:
         except PackageNotFoundError:
             return None
 
-    def estimate(self, artefact: Artefact, details: ModelDetails | None, limits: StepLimits) -> MemoryEstimate:
+    def estimate(
+        self, artefact: Artefact, details: ModelDetails | None, limits: StepLimits, kv_type: str
+    ) -> MemoryEstimate:
         """Return the memory that the model will need."""
-        return estimate(details, limits)
+        return estimate(details, limits, kv_type)
 
     def instructions(self, timeout_s: float) -> EngineInstructions | None:
         """Return what the library was compiled for. Raises: BackendError, when it does not start."""

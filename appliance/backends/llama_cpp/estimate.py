@@ -13,7 +13,7 @@ _PROCESS_BYTES = 64 * 2**20
 _FLOAT_BYTES, _MASK_BYTES = 4, 2
 
 
-def estimate(details: ModelDetails | None, limits: StepLimits) -> MemoryEstimate:
+def estimate(details: ModelDetails | None, limits: StepLimits, kv_type: str = KV_TYPE) -> MemoryEstimate:
     """Return the need of a model on the processor. What its file does not tell counts as nothing."""
     known = details or ModelDetails()
     head_width = (known.key_length or 0) + (known.value_length or 0)
@@ -24,8 +24,8 @@ def estimate(details: ModelDetails | None, limits: StepLimits) -> MemoryEstimate
     return MemoryEstimate(
         weights_bytes=known.weights_bytes or 0,
         # Beside its keys and values, a cell has a place in the attention mask of every token of a step.
-        kv_bytes_per_token=(known.total_kv_heads or 0) * cell_bytes(head_width, KV_TYPE)
+        kv_bytes_per_token=(known.total_kv_heads or 0) * cell_bytes(head_width, kv_type)
         + _MASK_BYTES * limits.max_step_tokens,
-        kv_type=KV_TYPE,
+        kv_type=kv_type,
         scratch_bytes=_PROCESS_BYTES + rows_bytes + limits.max_step_tokens * widths * _FLOAT_BYTES,
     )

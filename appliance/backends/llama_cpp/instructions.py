@@ -5,13 +5,10 @@ instruction, which must not be the daemon's end.
 """
 
 import re
-import signal
-import subprocess
-import sys
 
+from appliance.backends.children import ask_child
 from appliance.backends.description import EngineInstructions
 from appliance.core.hardware import Instruction
-from appliance.errors import BackendError
 
 # The library's word for what it was compiled with, and ours. Those without a name of ours decide nothing here.
 # Source: ggml_backend_cpu_get_features in ggml/src/ggml-cpu/ggml-cpu.cpp of llama.cpp.
@@ -49,25 +46,9 @@ _PAIR = re.compile(r"(\w+) = (\d+)")
 
 def read_instructions(timeout_s: float) -> EngineInstructions:
     """Ask the installed library. Raises: BackendError, when it does not start or does not answer in time."""
-    try:
-        child = subprocess.run(
-            [sys.executable, "-P", "-c", _PROGRAM],
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            timeout=timeout_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise BackendError(f"llama.cpp did not start within {timeout_s:.0f} s") from None
-    except OSError as error:
-        raise BackendError(f"llama.cpp could not be started: {error.strerror}") from None
-    if child.returncode == -signal.SIGILL:
-        raise BackendError("llama.cpp ended with an illegal instruction: it was compiled for another processor")
-    if child.returncode != 0:
-        lines = child.stderr.decode(errors="replace").strip().splitlines()
-        raise BackendError(f"llama.cpp does not start: {lines[-1] if lines else f'exit {child.returncode}'}")
+    told = ask_child("llama.cpp", ("-c", _PROGRAM), timeout_s)
     return EngineInstructions(
-        used=parse_system_info(child.stdout.decode(errors="replace")), usable=frozenset(_NAMES.values()), worth=_WORTH
+        used=parse_system_info(told.decode(errors="replace")), usable=frozenset(_NAMES.values()), worth=_WORTH
     )
 
 

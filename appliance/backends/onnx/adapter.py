@@ -43,7 +43,9 @@ class OnnxDecoder:
         self._session = open_session(prepared.graph, prepared.weights_folder, plan.threads_prefill, choice)
         self.traits = _traits(plan, layout)
         self._lengths = SequenceLengths(self.traits.max_sequences)
-        self._layout_name = f"onnx {native.__version__} {plan.artefact.digest} {layout.kv_bytes_per_token} f32"
+        self._layout_name = (
+            f"onnx {native.__version__} {plan.artefact.digest} {layout.kv_bytes_per_token} {layout.kv_type}"
+        )
         self._arena = Arena(layout, self.traits.max_sequences, self.traits.max_context_tokens)
         # A run that wants no logits has a row computed all the same.
         num_rows = self.traits.max_step_outputs + self.traits.max_step_sequences

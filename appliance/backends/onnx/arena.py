@@ -11,11 +11,10 @@ from math import gcd
 import numpy as np
 import numpy.typing as npt
 
-from appliance.backends.onnx.layout import DecoderLayout
+from appliance.backends.onnx.layout import DecoderLayout, KvType
 
-FloatArray = npt.NDArray[np.float32]
-_FLOAT_BYTES = 4
-_PAGE_FLOATS = mmap.PAGESIZE // _FLOAT_BYTES
+CacheArray = npt.NDArray[np.float32] | npt.NDArray[np.int8]
+KV_DTYPES: dict[KvType, type[np.float32] | type[np.int8]] = {"f32": np.float32, "int8": np.int8}
 _FREE = -1
 
 
@@ -24,17 +23,19 @@ class Arena:
 
     def __init__(self, layout: DecoderLayout, num_rows: int, max_tokens: int) -> None:
         # Each head's part of a row begins on a page, whatever its width.
-        alignment = max(_PAGE_FLOATS // gcd(_PAGE_FLOATS, layer.head_width) for layer in layout.layers)
+        self.dtype = np.dtype(KV_DTYPES[layout.kv_type])
+        page_values = mmap.PAGESIZE // self.dtype.itemsize
+        alignment = max(page_values // gcd(page_values, layer.head_width) for layer in layout.layers)
         self.row_tokens = -(-max_tokens // alignment) * alignment
         self.num_rows = num_rows
         self._maps: list[mmap.mmap] = []
-        self.caches: list[FloatArray] = []  # (num_rows, heads, row_tokens, width): keys, values of layer 0, keys of 1 …
+        self.caches: list[CacheArray] = []  # (num_rows, heads, row_tokens, width): keys, values of layer 0, keys of 1 …
         for layer in layout.layers:
             shape = (num_rows, layer.num_heads, self.row_tokens, layer.head_width)
             for _ in ("keys", "values"):
-                memory = mmap.mmap(-1, int(np.prod(shape)) * _FLOAT_BYTES, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+                memory = mmap.mmap(-1, int(np.prod(shape)) * self.dtype.itemsize, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
                 self._maps.append(memory)
-                self.caches.append(np.frombuffer(memory, np.float32).reshape(shape))
+                self.caches.append(np.frombuffer(memory, self.dtype).reshape(shape))
         self._row_of: dict[int, int] = {}
         self._sequence_in = [_FREE] * num_rows
         self._touched_tokens = [0] * num_rows
@@ -72,11 +73,11 @@ class Arena:
 
     def write(self, sequence: int, num_tokens: int, content: npt.NDArray[np.uint8]) -> None:
         """Fill the first tokens from what `read` returned."""
-        row, floats, begin = self.row(sequence), content.view(np.float32), 0
+        row, values, begin = self.row(sequence), content.view(self.dtype), 0
         for cache in self.caches:
             _, heads, _, width = cache.shape
             end = begin + heads * num_tokens * width
-            cache[row, :, :num_tokens] = floats[begin:end].reshape(heads, num_tokens, width)
+            cache[row, :, :num_tokens] = values[begin:end].reshape(heads, num_tokens, width)
             begin = end
         self.touch(row, num_tokens)
 
@@ -135,10 +136,11 @@ class Arena:
         num_touched, self._touched_tokens[row] = self._touched_tokens[row], num_kept
         for memory, cache in zip(self._maps, self.caches, strict=True):
             _, heads, row_tokens, width = cache.shape
-            begin, end = (_whole_pages(tokens * width * _FLOAT_BYTES) for tokens in (num_kept, num_touched))
+            token_bytes = width * self.dtype.itemsize
+            begin, end = (_whole_pages(tokens * token_bytes) for tokens in (num_kept, num_touched))
             if begin < end:
                 for head in range(row * heads, (row + 1) * heads):
-                    memory.madvise(mmap.MADV_DONTNEED, head * row_tokens * width * _FLOAT_BYTES + begin, end - begin)
+                    memory.madvise(mmap.MADV_DONTNEED, head * row_tokens * token_bytes + begin, end - begin)
 
 
 def _whole_pages(num_bytes: int) -> int:

@@ -17,6 +17,7 @@ class OnnxBackend:
         """Load a model; its graph is prepared now if nobody has done it before. Raises: BackendError."""
         from appliance.backends.onnx.adapter import OnnxDecoder
         from appliance.backends.onnx.encoder import OnnxEncoder
+        from appliance.backends.onnx.kv_cache import with_calibrated_cache
         from appliance.backends.onnx.prepared import folder_in, open_prepared, prepare
         from appliance.backends.onnx.provider_choice import choose_provider
 
@@ -25,6 +26,8 @@ class OnnxBackend:
         kind: ModelKind = "decoder" if isinstance(prepared.layout, DecoderLayout) else "encoder"
         choice = choose_provider(kind, plan.accelerators, plan.provider, plan.provider_fallback)
         if isinstance(prepared.layout, DecoderLayout):
+            if plan.kv_type == "int8":
+                prepared = with_calibrated_cache(prepared, source, plan.threads_prefill)
             return OnnxDecoder(plan, prepared, progress, choice)
         return OnnxEncoder(plan, prepared, config_folder(source), progress, choice)
 

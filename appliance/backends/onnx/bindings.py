@@ -73,7 +73,7 @@ class Bindings:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        binding = self._session.io_binding()
+        binding, kind = self._session.io_binding(), self._arena.dtype.type
         for layer, keys, values in zip(
             self._layout.layers, self._arena.caches[::2], self._arena.caches[1::2], strict=True
         ):
@@ -82,8 +82,8 @@ class Bindings:
                 (layer.past_value, layer.present_value, values),
             ):
                 rows = cache[first : first + num_rows]
-                binding.bind_input(name_in, _CPU, _DEVICE, np.float32, rows.shape, rows.ctypes.data)
-                binding.bind_output(name_out, _CPU, _DEVICE, np.float32, rows.shape, rows.ctypes.data)
+                binding.bind_input(name_in, _CPU, _DEVICE, kind, rows.shape, rows.ctypes.data)
+                binding.bind_output(name_out, _CPU, _DEVICE, kind, rows.shape, rows.ctypes.data)
         self._kept[key] = binding
         if len(self._kept) > _MAX_KEPT:
             self._kept.popitem(last=False)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from appliance.child import Progress
 from appliance.errors import ApplianceError, DoesNotFit
 
 LOCK = Path(__file__).with_name("conversion_lock.txt")
@@ -26,9 +27,7 @@ def find_environment(home: Path, lock: Path = LOCK) -> Path:
     return own if own.is_dir() else home / "conversion" / hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
 
 
-def ensure_environment(
-    home: Path, aside: Path, progress: Callable[[str, float, float | None, str], None], lock: Path = LOCK
-) -> Path:
+def ensure_environment(home: Path, aside: Path, progress: Progress, lock: Path = LOCK) -> Path:
     """Return the environment's interpreter; make it in `aside`, on the same disk, if there is none yet.
 
     Raises: DoesNotFit, ApplianceError, with the last lines of what the installation said.
@@ -51,7 +50,7 @@ def ensure_environment(
     return environment / "bin" / "python"
 
 
-def _install(folder: Path, lock: Path, progress: Callable[[str, float, float | None, str], None]) -> None:
+def _install(folder: Path, lock: Path, progress: Progress) -> None:
     progress("making the conversion environment", 0.0, None, "ratio")
     _run([sys.executable, "-m", "venv", str(folder)], lambda: None)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--no-input"]

@@ -1,22 +1,17 @@
 """The child process of the job `convert`: a folder of float weights in, an ONNX model that can be served out."""
 
-import shutil
 from pathlib import Path
-
-import psutil
 
 from appliance.backends.onnx.conversion_environment import ensure_environment
 from appliance.backends.onnx.exporter import export_decoder, export_encoder
 from appliance.backends.onnx.hugging_face import Convertible, examine
 from appliance.backends.onnx.job_arguments import ConvertArguments, MadeModel, QuantizeArguments
-from appliance.backends.onnx.made_model import copy_configuration, free_name
+from appliance.backends.onnx.made_model import GRAPH_FILE, copy_configuration, free_name
 from appliance.backends.onnx.prepared import prepare
 from appliance.backends.onnx.quantize_job import quantize_graph
+from appliance.backends.onnx.room import check_room, parameters_in_words, room_to_convert
 from appliance.child import Reporter, run_child
-from appliance.core.units import format_bytes
-from appliance.errors import BackendError, DoesNotFit
-
-_MADE_GRAPH = "model.onnx"
+from appliance.errors import BackendError
 
 
 def convert(arguments: ConvertArguments, report: Reporter) -> MadeModel:
@@ -24,32 +19,18 @@ def convert(arguments: ConvertArguments, report: Reporter) -> MadeModel:
     source = examine(Path(arguments.model))
     name = free_name(arguments.name, f"{source.folder.name}-{arguments.precision}", report.home)
     if not arguments.force:
-        check_room(source, arguments.precision, report.folder, psutil.virtual_memory().available)
+        what = f"converting {parameters_in_words(source.num_parameters)} to {arguments.precision}"
+        check_room(room_to_convert(source.num_parameters, arguments.precision), what, report.folder)
     python = ensure_environment(report.home, report.folder / "environment", report.progress)
     exported = report.folder / "exported"
     run = export_decoder if source.is_decoder else export_encoder
     run(python, source.folder, exported, report.folder / "cache", report.progress)
     _copy_missing_configuration(source, exported)
     if source.is_decoder:
-        prepare(exported / _MADE_GRAPH, report.folder / "trial")
+        prepare(exported / GRAPH_FILE, report.folder / "trial")
     if arguments.precision == "fp32":
         return MadeModel(folder=str(exported), name=name)
     return MadeModel(folder=str(_quantize(exported, arguments, report)), name=name)
-
-
-def check_room(source: Convertible, precision: str, folder: Path, available_bytes: int) -> None:
-    """Raise DoesNotFit unless memory and the disk of `folder` have room, naming what is needed and what there is."""
-    free_bytes = shutil.disk_usage(folder).free
-    for what, needed_bytes, there_bytes in (
-        ("memory", source.memory_bytes(precision), available_bytes),
-        ("disk space", source.disk_bytes(precision), free_bytes),
-    ):
-        if needed_bytes > there_bytes:
-            raise DoesNotFit(
-                f"converting {source.num_parameters / 1e9:.1f} billion parameters to {precision} takes about "
-                f"{format_bytes(needed_bytes)} of {what}, {format_bytes(there_bytes)} are free; "
-                "free some, or try it all the same with --force"
-            )
 
 
 def _quantize(exported: Path, arguments: ConvertArguments, report: Reporter) -> Path:
@@ -64,16 +45,16 @@ def _quantize(exported: Path, arguments: ConvertArguments, report: Reporter) -> 
         max_loss_ratio=arguments.max_loss_ratio,
     )
     folder = report.folder / "model"
-    quantize_graph(exported / _MADE_GRAPH, folder, report.folder / "scratch", order, report.progress)
+    quantize_graph(exported / GRAPH_FILE, folder, report.folder / "scratch", order, report.progress)
     return folder
 
 
 def _copy_missing_configuration(source: Convertible, exported: Path) -> None:
     """Add the model's own files that the exporter leaves out, such as the chat template and the kind of pooling."""
-    if not (exported / _MADE_GRAPH).is_file():
-        raise BackendError(f"the exporter ended without an error and without {_MADE_GRAPH}")
+    if not (exported / GRAPH_FILE).is_file():
+        raise BackendError(f"the exporter ended without an error and without {GRAPH_FILE}")
     made = {path: path.read_bytes() for path in exported.glob("genai_config.json")}
-    copy_configuration(source.folder / _MADE_GRAPH, exported)
+    copy_configuration(source.folder / GRAPH_FILE, exported)
     for path, content in made.items():
         path.write_bytes(content)
 

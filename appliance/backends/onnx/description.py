@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from appliance.backends.description import EngineInstructions
 from appliance.backends.onnx.estimate import estimate
 from appliance.backends.onnx.kernels import time_kernels
-from appliance.backends.onnx.limits import DISTRIBUTION, REQUIRED, VARIANTS
+from appliance.backends.onnx.limits import DISTRIBUTION, KV_BYTES, REQUIRED, VARIANTS
 from appliance.backends.onnx.plug_ins import installed_plug_ins
 from appliance.core.hardware import HardwareSnapshot
 from appliance.core.plan import Artefact, BackendDescriptor, MemoryEstimate, StepLimits
@@ -29,6 +29,7 @@ class OnnxDescription:
             mend=f"{sys.executable} -m pip install {' '.join(missing)}" if missing else None,
             formats=frozenset({"onnx"}),
             devices=("cpu",),
+            kv_types=tuple(KV_BYTES),
             version=self.version(),
         )
 
@@ -37,9 +38,11 @@ class OnnxDescription:
         library = _installed_library()
         return _version(library) if library else None
 
-    def estimate(self, artefact: Artefact, details: ModelDetails | None, limits: StepLimits) -> MemoryEstimate:
+    def estimate(
+        self, artefact: Artefact, details: ModelDetails | None, limits: StepLimits, kv_type: str
+    ) -> MemoryEstimate:
         """Return the memory that the model will need."""
-        return estimate(details, limits)
+        return estimate(details, limits, kv_type)
 
     def instructions(self, timeout_s: float) -> EngineInstructions | None:
         """Return the kernels that the library chooses from, timed. Raises: BackendError, when it does not start."""

@@ -5,11 +5,10 @@ int4 in blocks of 32, 420 MiB for 259 MiB of int4 in blocks of 128, 591 MiB for 
 table of floats that stays in the file's pages; 2.6 GB for 2.0 GB of floats. The first step of 512 tokens adds 50 MiB.
 """
 
-from appliance.backends.onnx.limits import MAX_STEP_OUTPUTS
+from appliance.backends.onnx.limits import KV_BYTES, MAX_STEP_OUTPUTS
 from appliance.core.plan import MemoryEstimate, StepLimits
 from models.manifest import ModelDetails
 
-KV_TYPE = "f32"
 _FLOAT_BYTES = 4
 _PROCESS_BYTES = 64 * 2**20
 # Only for models that were taken in before their graph was asked (`loaded_size`): the library packs a copy of weights.
@@ -17,7 +16,7 @@ _LOADED_RATIO = {"int4": 1.65, "int8": 1.1}
 _LOADED_RATIO_OF_FLOATS = 1.35
 
 
-def estimate(details: ModelDetails | None, limits: StepLimits) -> MemoryEstimate:
+def estimate(details: ModelDetails | None, limits: StepLimits, kv_type: str = "f32") -> MemoryEstimate:
     """Return the need of a model on the processor. What its files do not tell counts as nothing."""
     known = details or ModelDetails()
     weights_bytes = known.loaded_bytes
@@ -31,7 +30,7 @@ def estimate(details: ModelDetails | None, limits: StepLimits) -> MemoryEstimate
     num_values = num_rows * (known.vocab_size or 0) + limits.max_step_tokens * widths
     return MemoryEstimate(
         weights_bytes=weights_bytes,
-        kv_bytes_per_token=(known.total_kv_heads or 0) * head_width * _FLOAT_BYTES,
-        kv_type=KV_TYPE,
+        kv_bytes_per_token=(known.total_kv_heads or 0) * head_width * KV_BYTES[kv_type],
+        kv_type=kv_type,
         scratch_bytes=_PROCESS_BYTES + num_values * _FLOAT_BYTES,
     )

@@ -4,10 +4,11 @@ import os
 import re
 import subprocess
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from appliance.child import Progress
 from appliance.errors import ApplianceError
 
 _ENCODER_PROGRAM = Path(__file__).with_name("encoder_export.py")
@@ -16,8 +17,6 @@ _READING = re.compile(r"Reading (layer \d+|embedding layer|final norm|LM head)")
 _ERROR_LINES = 8
 # The exporter must not ask the network for anything: all it needs is in the folder.
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-
-Progress = Callable[[str, float, float | None, str], None]
 
 
 def export_decoder(python: Path, source: Path, folder: Path, cache: Path, progress: Progress) -> None:

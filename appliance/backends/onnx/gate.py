@@ -6,13 +6,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from appliance.backends.base import Batch, Run
-from appliance.backends.onnx.adapter import OnnxDecoder
 from appliance.backends.onnx.held_out import windows
-from appliance.backends.onnx.limits import CHUNK_TOKENS
 from appliance.backends.onnx.prepared import Prepared, prepare
-from appliance.backends.onnx.quality import DecoderLoss, FloatArray
-from appliance.core.plan import Artefact, LoadPlan
+from appliance.backends.onnx.quality import DecoderLoss
+from appliance.backends.onnx.reading import open_reader, read_logits
 from appliance.errors import InvalidRequest
 from models.formats.folder_config import config_folder, read_folder_config
 from models.manifest import ModelQuality
@@ -45,9 +42,10 @@ class DecoderGate:
         self._windows = windows(config_folder(original), prepared.decoder.vocab_size, context)
         if not self._windows:
             raise InvalidRequest(f"the tokenizer beside {original} makes nothing of a text")
-        self._original = self._open(prepared)
+        self._longest_tokens = max(map(len, self._windows))
+        self._original = open_reader(prepared, self._longest_tokens, self._num_threads)
         self._num_tokens = sum(map(len, self._windows))
-        self.num_tokens = min(self._num_tokens, _MAX_TOKENS)
+        self.num_tokens = sum(map(len, self._some_windows(_MAX_TOKENS)))
 
     def close(self) -> None:
         """Free the original."""
@@ -61,11 +59,11 @@ class DecoderGate:
         self, copy: Prepared, progress: Callable[[int], None] = lambda _: None, max_tokens: int = _MAX_TOKENS
     ) -> DecoderLoss:
         """Return what a prepared copy lost over the texts, or over about so many tokens of them."""
-        model = self._open(copy)
+        model = open_reader(copy, self._longest_tokens, self._num_threads)
         loss, num_read = DecoderLoss(), 0
         try:
             for window in self._some_windows(max_tokens):
-                pieces = zip(_logits(self._original, window), _logits(model, window), strict=True)
+                pieces = zip(read_logits(self._original, window), read_logits(model, window), strict=True)
                 for (end, expected), (_, got) in pieces:
                     num_rows = len(expected) - (end == len(window))  # nobody knows what follows the last token
                     loss.add(expected[:num_rows], got[:num_rows], window[end - len(expected) + 1 : end + 1])
@@ -80,34 +78,3 @@ class DecoderGate:
         share = max(max_tokens // len(self._windows), 2) if self._num_tokens > max_tokens else None
         for window in self._windows:
             yield window[:share]
-
-    def _open(self, prepared: Prepared) -> OnnxDecoder:
-        num_tokens = max(map(len, self._windows))
-        plan = LoadPlan(
-            model="quality",
-            backend="onnx",
-            artefact=Artefact(format="onnx", path=str(prepared.graph), digest=""),
-            device="cpu",
-            context_tokens=num_tokens,
-            kv_capacity_tokens=num_tokens,
-            max_sequences=1,
-            max_step_sequences=1,
-            max_step_tokens=CHUNK_TOKENS,
-            threads_decode=self._num_threads,
-            threads_prefill=self._num_threads,
-            kv_type="F32",
-            gpu_layers=0,
-            step_time_target_s=1.0,
-            estimated_bytes=0,
-            reasons=(),
-        )
-        return OnnxDecoder(plan, prepared, lambda _: None)
-
-
-def _logits(model: OnnxDecoder, window: npt.NDArray[np.int32]) -> Iterator[tuple[int, FloatArray]]:
-    """Yield the logits of every token, a chunk at a time, and the position after the chunk."""
-    for start in range(0, len(window), CHUNK_TOKENS):
-        tokens = window[start : start + CHUNK_TOKENS]
-        output = model.step(Batch((Run(0, start, tokens, len(tokens)),)))
-        yield start + len(tokens), output.logits[0]
-    model.truncate(0, 0)

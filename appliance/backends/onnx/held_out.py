@@ -1,4 +1,7 @@
-"""The texts by which a quantized model is judged: English, Chinese and code that no training set holds."""
+"""The texts by which a quantized model is judged: English, Chinese and code that no training set holds.
+
+Other texts, in `calibration.txt`, say which values to expect: nobody is judged by what they were fitted to.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,14 +12,14 @@ import tokenizers
 
 from appliance.errors import InvalidRequest
 
-_TEXTS = Path(__file__).with_name("held_out.txt")
+HELD_OUT, CALIBRATION = (Path(__file__).with_name(name) for name in ("held_out.txt", "calibration.txt"))
 _SEPARATOR = "\n---\n"
 _MAX_WINDOW_TOKENS = 512
 
 
-def texts() -> list[str]:
-    """Return the texts, each of one kind."""
-    return _TEXTS.read_text(encoding="utf-8").split(_SEPARATOR)
+def texts(file: Path = HELD_OUT) -> list[str]:
+    """Return the texts of a file, each of one kind."""
+    return file.read_text(encoding="utf-8").split(_SEPARATOR)
 
 
 def sentences() -> list[str]:
@@ -24,11 +27,11 @@ def sentences() -> list[str]:
     return [line.strip() for text in texts() for line in text.splitlines() if len(line.strip()) > 40]
 
 
-def windows(folder: Path, vocab_size: int, context_tokens: int) -> list[npt.NDArray[np.int32]]:
+def windows(folder: Path, vocab_size: int, context_tokens: int, file: Path = HELD_OUT) -> list[npt.NDArray[np.int32]]:
     """Return the texts as tokens of the model in `folder`, in pieces that fit its context. Raises: InvalidRequest."""
     tokenizer = open_tokenizer(folder)
     length = min(_MAX_WINDOW_TOKENS, context_tokens)
-    found = list(_windows(tokenizer, length))
+    found = list(_windows(tokenizer, texts(file), length))
     largest = max((int(window.max()) for window in found), default=0)
     if largest >= vocab_size:
         raise InvalidRequest(f"{folder} has a tokenizer of another model: token {largest} of {vocab_size}")
@@ -49,8 +52,8 @@ def open_tokenizer(folder: Path) -> tokenizers.Tokenizer:
     return tokenizer
 
 
-def _windows(tokenizer: tokenizers.Tokenizer, length: int) -> Iterator[npt.NDArray[np.int32]]:
-    for text in texts():
+def _windows(tokenizer: tokenizers.Tokenizer, texts: list[str], length: int) -> Iterator[npt.NDArray[np.int32]]:
+    for text in texts:
         ids = np.array(tokenizer.encode(text).ids, np.int32)
         for start in range(0, len(ids), length):
             if len(ids) - start > 1:

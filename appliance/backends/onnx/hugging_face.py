@@ -1,4 +1,4 @@
-"""A model's folder as Hugging Face keeps it: whether it can be converted, how large it is, and what that will need."""
+"""A model's folder as Hugging Face keeps it: whether it can be converted, and how large it is."""
 
 import json
 import math
@@ -19,12 +19,6 @@ ENCODERS = frozenset(
     {"BertModel", "BertForMaskedLM", "RobertaModel", "XLMRobertaModel", "DistilBertModel", "MPNetModel"}
 )
 
-# Measured on 0.5 billion parameters: the exporter's peak was 3.0 GB, of which 1 GB is its libraries.
-_LIBRARIES_BYTES = 10**9
-_EXPORT_BYTES_PER_PARAMETER = 4.5
-_CHECK_BYTES_PER_PARAMETER = 8.5  # float weights packed for the processor, beside the file's pages and the copy
-_BYTES_PER_PARAMETER = {"fp32": 4.0, "int8": 1.2, "int4": 0.75}
-_FLOAT_BYTES = 4
 _MAX_HEADER_BYTES = 100 * 2**20
 
 
@@ -46,25 +40,16 @@ class Convertible:
         """Return whether the model writes, rather than making vectors."""
         return self.architecture in DECODERS
 
-    def memory_bytes(self, precision: str) -> int:
-        """Return what the conversion takes at its peak: the export, or the comparison of what was quantized."""
-        export = _LIBRARIES_BYTES + _EXPORT_BYTES_PER_PARAMETER * self.num_parameters
-        check = 0 if precision == "fp32" else _CHECK_BYTES_PER_PARAMETER * self.num_parameters
-        return int(max(export, check))
-
-    def disk_bytes(self, precision: str) -> int:
-        """Return what the conversion writes: the float model first, then the quantized one and the store's copy."""
-        final = _BYTES_PER_PARAMETER[precision] * self.num_parameters
-        made_first = 0.0 if precision == "fp32" else _FLOAT_BYTES * self.num_parameters
-        return int(made_first + 2 * final)
-
 
 def examine(folder: Path) -> Convertible:
     """Return what the folder holds. Raises: InvalidRequest, naming what it lacks or why it cannot be converted."""
     try:
         config = msgspec.json.decode((folder / "config.json").read_bytes(), type=_Config)
-    except OSError:
-        raise InvalidRequest(f"{folder} is not a model's folder: config.json cannot be read", param="model") from None
+    except OSError as error:
+        is_made = any(folder.glob("*.onnx"))
+        mend = "; it is ONNX already: see 'appliance models add' and 'quantize'" if is_made else ""
+        reason = f"its config.json cannot be read ({error.strerror})"
+        raise InvalidRequest(f"{folder} is not a folder of float weights: {reason}{mend}", param="model") from None
     except msgspec.MsgspecError as error:
         raise InvalidRequest(f"{folder / 'config.json'} is damaged: {error}", param="model") from None
     architecture = config.architectures[0] if config.architectures else "(none)"

@@ -37,6 +37,7 @@ class QuantizeArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """A model with float weights, by its name or its folder, and how to quantize it.
 
     `mixed` keeps some layers at 8 bits: the first and the last with the output, or those that measurably lose most.
+    `calibration` is the path of a file with texts, one a line. The rest is as for `ConvertArguments`.
     """
 
     model: str
@@ -49,6 +50,7 @@ class QuantizeArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     calibration: str | None = None
     accept_loss: bool = False
     max_loss_ratio: float = DEFAULT_MAX_LOSS_RATIO
+    force: bool = False
 
     def __post_init__(self) -> None:
         check_quantization(self.block_size, self.max_loss_ratio)
@@ -56,8 +58,8 @@ class QuantizeArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             raise ValueError(f"the method {self.method!r} makes int8 of all layers; int4 and mixed need 'weights'")
         if self.mixed and self.precision != "int4":
             raise ValueError("mixed keeps some layers of an int4 model at 8 bits; ask for int4")
-        if self.calibration is not None and self.method != "static":
-            raise ValueError("calibration texts are for the method 'static'")
+        if (self.calibration is None) == (self.method == "static"):
+            raise ValueError("the method 'static', and it alone, needs texts like those to come: --calibration FILE")
 
 
 class MadeModel(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import onnxruntime as native
 
+from appliance.backends.onnx.kernels import Timing
 from appliance.backends.onnx.trial_graphs import packed_product
 
 SIZE = 2048
@@ -20,14 +21,6 @@ ROWS = (1, 8)
 _FLOAT, _INTEGER = 0, 4
 _NUM_TURNS, _MAX_TURNS_S = 30, 0.5
 _ERRORS_ONLY = 3
-
-
-class Timing(msgspec.Struct, frozen=True, kw_only=True):
-    """The medians for so many rows of activations at once: one is generation, several are a prompt or a batch."""
-
-    num_rows: int
-    float_s: float
-    integer_s: float
 
 
 def time_paths(size: int = SIZE, rows: tuple[int, ...] = ROWS) -> tuple[Timing, ...]:

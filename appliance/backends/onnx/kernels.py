@@ -25,7 +25,9 @@ _PATHS = (
 _DOT_PRODUCTS = frozenset({Instruction.AVX512_VNNI, Instruction.AVX_VNNI, Instruction.I8MM, Instruction.DOTPROD})
 
 
-class _Timing(msgspec.Struct, frozen=True):
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
+    """The medians for so many rows of activations at once: one is generation, several are a prompt or a batch."""
+
     num_rows: int
     float_s: float
     integer_s: float
@@ -33,7 +35,7 @@ class _Timing(msgspec.Struct, frozen=True):
 
 def time_kernels(timeout_s: float) -> EngineInstructions:
     """Time the integer path against the float path. Raises: BackendError, when the library does not start or answer."""
-    timings = msgspec.json.decode(run_child(_PROGRAM, (), timeout_s), type=tuple[_Timing, ...])
+    timings = msgspec.json.decode(run_child(_PROGRAM, (), timeout_s), type=tuple[Timing, ...])
     return EngineInstructions(
         used=frozenset(),
         usable=frozenset(),

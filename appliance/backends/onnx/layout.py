@@ -1,6 +1,12 @@
 """What is known of a graph that serves: the description beside the prepared file. Reading it needs no library."""
 
+from typing import Literal
+
 import msgspec
+
+from appliance.backends.onnx.limits import KV_BYTES
+
+KvType = Literal["f32", "int8"]
 
 
 class KvLayer(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,7 +23,7 @@ class KvLayer(msgspec.Struct, frozen=True, kw_only=True):
 class DecoderLayout(msgspec.Struct, frozen=True, kw_only=True, tag="decoder"):
     """A decoder. `weight_type` is that of most matrices; a batch-invariant one computes a row as if it were alone.
 
-    `notes` say what was changed in the exporter's graph to make it serve better.
+    Keys and values are `kv_type`; `notes` say what was changed in the exporter's graph to make it serve better.
     """
 
     layers: tuple[KvLayer, ...]
@@ -25,12 +31,14 @@ class DecoderLayout(msgspec.Struct, frozen=True, kw_only=True, tag="decoder"):
     has_position_ids: bool
     weight_type: str
     is_batch_invariant: bool
+    kv_type: KvType = "f32"
     notes: tuple[str, ...] = ()
 
     @property
     def kv_bytes_per_token(self) -> int:
-        """Return the size of a token's keys and values in all layers, as 32-bit floats."""
-        return sum(2 * layer.num_heads * layer.head_width * 4 for layer in self.layers)
+        """Return the size of a token's keys and values in all layers."""
+        num_values = sum(2 * layer.num_heads * layer.head_width for layer in self.layers)
+        return num_values * KV_BYTES[self.kv_type]
 
 
 class EncoderLayout(msgspec.Struct, frozen=True, kw_only=True, tag="encoder"):

@@ -20,11 +20,6 @@ class Packing:
     block_size: int
     is_symmetric: bool
 
-    @property
-    def bytes_per_weight(self) -> float:
-        """Return the size of a value with its share of the scale."""
-        return self.bits / 8 + 4 / self.block_size
-
 
 @dataclass(frozen=True, slots=True)
 class Packed:

@@ -62,7 +62,7 @@ def open_prepared(source: Path, folder: Path) -> Prepared | None:
     """Return what an earlier `prepare` left in `folder`; None if it is not there, damaged, or made of another file."""
     try:
         found = msgspec.json.decode((folder / LAYOUT_FILE).read_bytes(), type=_Description)
-        graph_digest = _digest((folder / GRAPH_FILE).read_bytes())
+        graph_digest = digest_of((folder / GRAPH_FILE).read_bytes())
         is_fresh = all(_stamp(Path(path)) == stamp for path, stamp in found.files.items())
     except (OSError, msgspec.MsgspecError):
         return None
@@ -104,16 +104,16 @@ def prepare(source: Path, folder: Path) -> Prepared:
         raise BackendError(f"the weights of {source} are incomplete: {error.filename} is missing") from None
     folder.mkdir(parents=True, exist_ok=True)
     content = model.SerializeToString()
-    _write(folder / GRAPH_FILE, content)
+    write_whole(folder / GRAPH_FILE, content)
     description = _Description(
         format=FORMAT,
         source=str(source),
         files=stamps,
         weights_folder=str(weights) if weights else None,
-        graph_digest=_digest(content),
+        graph_digest=digest_of(content),
         layout=layout,
     )
-    _write(folder / LAYOUT_FILE, msgspec.json.encode(description))
+    write_whole(folder / LAYOUT_FILE, msgspec.json.encode(description))
     return Prepared(folder / GRAPH_FILE, weights, layout)
 
 
@@ -122,11 +122,13 @@ def _stamp(path: Path) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _digest(content: bytes) -> str:
+def digest_of(content: bytes) -> str:
+    """Return the SHA-256 of a file's content."""
     return hashlib.sha256(content).hexdigest()
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that nobody ever reads half of it."""
     draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     draft.write_bytes(content)
     draft.replace(path)

@@ -1,33 +1,41 @@
 """The child process of the job `quantize`: a float model in, a smaller one out, with what it cost."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from appliance.backends.onnx.details import num_parameters
 from appliance.backends.onnx.encoder_gate import EncoderGate
 from appliance.backends.onnx.gate import DecoderGate, check_loss
 from appliance.backends.onnx.graph import NotServable, read_graph
 from appliance.backends.onnx.integer_activations import write_dynamic, write_static
 from appliance.backends.onnx.job_arguments import MadeModel, QuantizeArguments
 from appliance.backends.onnx.made_model import copy_configuration, find_graph, free_name, write_quality
-from appliance.backends.onnx.matrices import Matrix, find_matrices
+from appliance.backends.onnx.matrices import find_matrices
 from appliance.backends.onnx.packing import Packing
+from appliance.backends.onnx.room import check_room, parameters_in_words, room_to_quantize
 from appliance.backends.onnx.sensitivity import Group, measured_groups, outer_groups
 from appliance.backends.onnx.weight_only import write_quantized
-from appliance.child import Reporter, run_child
+from appliance.child import Progress, Reporter, run_child
 from appliance.errors import InvalidRequest
 from models.manifest import ModelQuality
 
 _BITS = {"int4": 4, "int8": 8}
-Progress = Callable[[str, float, float | None, str], None]
+_QUANTIZED_PRODUCTS = ("MatMulNBits", "MatMulInteger", "QLinearMatMul")
 
 
 def quantize(arguments: QuantizeArguments, report: Reporter) -> MadeModel:
     """Do the job. Raises: ApplianceError, where the model is not one that can be quantized or loses too much."""
     source, stem = find_graph(arguments.model, report.home)
     name = free_name(arguments.name, f"{stem}-{arguments.precision}", report.home)
+    if not arguments.force:
+        num_weights = num_parameters(_read_floats(source).graph)
+        what = f"quantizing {parameters_in_words(num_weights)} to {arguments.precision}"
+        graph_bytes = source.stat().st_size
+        needed = room_to_quantize(num_weights, arguments.precision, arguments.method, graph_bytes)
+        check_room(needed, what, report.folder)
     folder = report.folder / "model"
     quantize_graph(source, folder, report.folder / "scratch", arguments, report.progress)
     return MadeModel(folder=str(folder), name=name)
@@ -37,13 +45,14 @@ def quantize_graph(
     source: Path, folder: Path, scratch: Path, arguments: QuantizeArguments, progress: Progress
 ) -> ModelQuality:
     """Write the quantized model and its figures into `folder` and return them. Raises: LossTooLarge, InvalidRequest."""
+    is_decoder = _is_decoder(_read_floats(source))
+    _check_method(arguments, is_decoder)
     scratch.mkdir(parents=True, exist_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     graph = folder / copy_configuration(source, folder)
-    _check_is_float(source)
     num_threads = os.cpu_count() or 1
     progress("loading the original", 0.0, None, "ratio")
-    if _is_decoder(source):
+    if is_decoder:
         gate = DecoderGate(source, scratch, num_threads)
         try:
             method = _write_decoder(gate, source, graph, scratch, arguments, progress)
@@ -52,7 +61,7 @@ def quantize_graph(
             gate.close()
     else:
         encoder_gate = EncoderGate(source, num_threads)
-        method = _write_encoder(source, graph, arguments, progress)
+        method = _write_encoder(source, graph, scratch, arguments, progress)
         progress("comparing", 0.0, None, "ratio")
         quality = encoder_gate.compare(graph)
     check_loss(quality, arguments.max_loss_ratio, arguments.accept_loss)
@@ -65,11 +74,8 @@ def _write_decoder(
     gate: DecoderGate, source: Path, graph: Path, scratch: Path, arguments: QuantizeArguments, progress: Progress
 ) -> str:
     """Write the quantized decoder and return how it was done, in words."""
-    if arguments.method == "static":
-        raise InvalidRequest("static quantization is for encoders; a model that writes keeps int8 weights instead")
     if arguments.method == "dynamic":
-        write_dynamic(source, graph)
-        return "int8 by columns, activations int8 as they come"
+        return _write_dynamic(source, graph, scratch, progress)
     kept: frozenset[Group] = frozenset()
     if arguments.mixed == "outer":
         kept = outer_groups(find_matrices(read_graph(source)))
@@ -83,20 +89,22 @@ def _write_decoder(
     return _write_weights(source, graph, arguments, kept, progress)
 
 
-def _write_encoder(source: Path, graph: Path, arguments: QuantizeArguments, progress: Progress) -> str:
+def _write_encoder(source: Path, graph: Path, scratch: Path, arguments: QuantizeArguments, progress: Progress) -> str:
     """Write the quantized encoder and return how it was done, in words."""
-    if arguments.mixed == "measured":
-        raise InvalidRequest("layers are measured for models that write; for an encoder choose the outer ones")
     if arguments.method == "dynamic":
-        write_dynamic(source, graph)
-        return "int8 by columns, activations int8 as they come"
-    if arguments.method == "static":
-        if arguments.calibration is None:
-            raise InvalidRequest("static quantization needs texts like those to come: --calibration FILE, one a line")
-        write_static(source, graph, Path(arguments.calibration))
+        return _write_dynamic(source, graph, scratch, progress)
+    if arguments.calibration is not None:
+        progress("calibrating and quantizing", 0.0, None, "ratio")
+        write_static(source, graph, scratch, Path(arguments.calibration))
         return "int8 by columns, activations int16 as calibrated"
     kept = outer_groups(find_matrices(read_graph(source))) if arguments.mixed else frozenset()
     return _write_weights(source, graph, arguments, kept, progress)
+
+
+def _write_dynamic(source: Path, graph: Path, scratch: Path, progress: Progress) -> str:
+    progress("quantizing", 0.0, None, "ratio")
+    write_dynamic(source, graph, scratch)
+    return "int8 by columns, activations int8 as they come"
 
 
 def _write_weights(
@@ -129,21 +137,29 @@ def _packing(arguments: QuantizeArguments) -> Packing:
     return Packing(_BITS[arguments.precision], arguments.block_size, arguments.is_symmetric)
 
 
-def _is_decoder(source: Path) -> bool:
-    return any(node.op_type == "GroupQueryAttention" for node in read_graph(source).graph.node)
+def _is_decoder(model: Any) -> bool:
+    return any(node.op_type == "GroupQueryAttention" for node in model.graph.node)
 
 
-def _check_is_float(source: Path) -> None:
-    """Raise InvalidRequest unless there are float matrices to quantize, and none is quantized yet."""
+def _check_method(arguments: QuantizeArguments, is_decoder: bool) -> None:
+    """Raise InvalidRequest where the method is not one for such a model."""
+    if is_decoder and arguments.method == "static":
+        raise InvalidRequest("static quantization is for encoders; a model that writes keeps int8 weights instead")
+    if not is_decoder and arguments.mixed == "measured":
+        raise InvalidRequest("layers are measured for models that write; for an encoder choose the outer ones")
+
+
+def _read_floats(source: Path) -> Any:
+    """Return the graph (`onnx.ModelProto`). Raises: InvalidRequest, if it is quantized or has no float matrices."""
     try:
         model = read_graph(source)
     except NotServable as error:
         raise InvalidRequest(str(error)) from None
-    if any(node.op_type in ("MatMulNBits", "MatMulInteger", "QLinearMatMul") for node in model.graph.node):
+    if any(node.op_type in _QUANTIZED_PRODUCTS for node in model.graph.node):
         raise InvalidRequest(f"{source} is quantized already; begin with the float model")
-    matrices: list[Matrix] = find_matrices(model)
-    if not any(matrix.product is not None for matrix in matrices):
+    if not any(matrix.product is not None for matrix in find_matrices(model)):
         raise InvalidRequest(f"{source} has no float (32 bits) matrices that could be quantized")
+    return model
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ def plan_of(
     *,
     kv_capacity_tokens: int = 256,
     compiled_path: str = "",
+    kv_type: str = "f16",
 ) -> LoadPlan:
     """Return a plan for the artefact at `path`."""
     return LoadPlan(
@@ -26,7 +27,7 @@ def plan_of(
         max_step_tokens=64,
         threads_decode=1,
         threads_prefill=1,
-        kv_type="f16",
+        kv_type=kv_type,
         gpu_layers=0,
         step_time_target_s=0.1,
         estimated_bytes=0,

@@ -45,6 +45,7 @@ class TestLlamaCppQ4(LlamaCpp):
 class Onnx(Conformance):
     weights: ClassVar[Weights]
     block_size: ClassVar[int] = 32
+    kv_type: ClassVar[str] = "f32"
     tolerance: ClassVar[float] = 0.0
 
     @pytest.fixture(scope="class")
@@ -52,7 +53,7 @@ class Onnx(Conformance):
     def plan(cls, tmp_path_factory: pytest.TempPathFactory) -> LoadPlan:
         folder = tmp_path_factory.mktemp("onnx")
         graph = write_decoder(folder / "tiny", weights=cls.weights, block_size=cls.block_size)
-        return plan_of("onnx", "onnx", str(graph), compiled_path=str(folder / "compiled"))
+        return plan_of("onnx", "onnx", str(graph), compiled_path=str(folder / "compiled"), kv_type=cls.kv_type)
 
 
 class TestOnnxF32(Onnx):
@@ -72,3 +73,13 @@ class TestOnnxInt4InLargeBlocks(Onnx):
 class TestOnnxInt8(Onnx):
     weights: ClassVar[Weights] = "int8"
     tolerance: ClassVar[float] = 0.1
+
+
+class TestOnnxF32WithInt8Cache(Onnx):
+    weights: ClassVar[Weights] = "f32"
+    kv_type: ClassVar[str] = "int8"
+
+
+class TestOnnxInt4WithInt8Cache(Onnx):
+    weights: ClassVar[Weights] = "int4"
+    kv_type: ClassVar[str] = "int8"

@@ -13,10 +13,11 @@ import msgspec
 import pytest
 
 from appliance.backends.onnx.conversion_environment import ensure_environment, find_environment
-from appliance.backends.onnx.convert_job import check_room, convert
+from appliance.backends.onnx.convert_job import convert
 from appliance.backends.onnx.exporter import export_decoder
 from appliance.backends.onnx.hugging_face import Convertible, examine
 from appliance.backends.onnx.job_arguments import ConvertArguments
+from appliance.backends.onnx.room import Room, compare_room, room_to_convert, room_to_quantize
 from appliance.core.jobs import ChildResult, JobOrder, JobProgress
 from appliance.errors import ApplianceError, DoesNotFit, InvalidRequest
 from models.quality_file import read_quality
@@ -86,10 +87,24 @@ def test_a_folder_that_cannot_be_converted_is_refused(folder: Path, file: str, c
         examine(folder)
 
 
-def test_too_little_memory_is_named_with_both_numbers(folder: Path, tmp_path: Path) -> None:
-    large = Convertible(folder, "Qwen2ForCausalLM", 7 * 10**9)
-    with pytest.raises(DoesNotFit, match=r"GiB of memory, 4\.0 GiB are free.*--force"):
-        check_room(large, "int4", tmp_path, 4 * 2**30)
+def test_too_little_room_is_named_with_both_numbers() -> None:
+    needed = room_to_convert(7 * 10**9, "int4")
+    with pytest.raises(DoesNotFit, match=r"55\.4 GiB of memory, 4\.0 GiB are free.*--force"):
+        compare_room(needed, Room(4 * 2**30, 2**50), "converting")
+    with pytest.raises(DoesNotFit, match=r"35\.9 GiB of disk space, 4\.0 GiB are free.*--force"):
+        compare_room(needed, Room(2**50, 4 * 2**30), "converting")
+    compare_room(needed, needed, "converting")
+
+
+def test_the_librarys_own_tools_are_given_more_room() -> None:
+    ours, theirs = (room_to_quantize(10**9, "int8", method) for method in ("weights", "dynamic"))
+    assert theirs.memory_bytes > ours.memory_bytes
+    assert theirs.disk_bytes == ours.disk_bytes + 4 * 10**9
+
+
+def test_a_graph_that_holds_its_weights_is_in_memory_as_well() -> None:
+    beside, inside = (room_to_quantize(10**6, "int8", "weights", graph_bytes) for graph_bytes in (0, 4 * 10**6))
+    assert inside.memory_bytes == beside.memory_bytes + 4 * 10**6
 
 
 def test_what_is_exported_is_quantized_measured_and_complete(folder: Path, tmp_path: Path) -> None:

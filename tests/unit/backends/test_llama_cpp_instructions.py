@@ -57,5 +57,5 @@ def test_a_library_that_cannot_be_loaded_says_why(monkeypatch: pytest.MonkeyPatc
 def test_a_library_that_hangs_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("appliance.backends.llama_cpp.instructions._PROGRAM", "import time; time.sleep(60)")
 
-    with pytest.raises(BackendError, match="did not start"):
+    with pytest.raises(BackendError, match="did not answer"):
         read_instructions(timeout_s=0.2)

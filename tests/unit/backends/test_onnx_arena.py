@@ -1,6 +1,7 @@
 """Rows of KV cache against a naive twin, and their pages against what the system says."""
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 import psutil
@@ -10,13 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from appliance.backends.onnx.arena import Arena
-from appliance.backends.onnx.layout import DecoderLayout, KvLayer
+from appliance.backends.onnx.layout import DecoderLayout, KvLayer, KvType
 
 MIB = 2**20
 ROWS, MAX_TOKENS = 6, 40
 
 
-def layout_of(num_layers: int, num_heads: int, head_width: int) -> DecoderLayout:
+def layout_of(num_layers: int, num_heads: int, head_width: int, kv_type: KvType = "f32") -> DecoderLayout:
     layers = tuple(
         KvLayer(
             past_key=f"pk{index}",
@@ -29,16 +30,18 @@ def layout_of(num_layers: int, num_heads: int, head_width: int) -> DecoderLayout
         for index in range(num_layers)
     )
     return DecoderLayout(
-        layers=layers, vocab_size=1, has_position_ids=False, weight_type="F32", is_batch_invariant=True
+        layers=layers, vocab_size=1, has_position_ids=False, weight_type="F32", is_batch_invariant=True, kv_type=kv_type
     )
 
 
 class ArenaTwin(RuleBasedStateMachine):
     """A sequence is a list of numbers; each stands in every cache, head and channel of its position."""
 
+    kv_type: ClassVar[KvType] = "f32"
+
     @initialize()
     def start(self) -> None:
-        self.arena = Arena(layout_of(2, 3, 16), ROWS, MAX_TOKENS)
+        self.arena = Arena(layout_of(2, 3, 16, self.kv_type), ROWS, MAX_TOKENS)
         self.sequences: dict[int, list[float]] = {}
         self.number = 0.0
 
@@ -47,7 +50,7 @@ class ArenaTwin(RuleBasedStateMachine):
         tokens = self.sequences.setdefault(sequence, [])
         row = self.arena.row(sequence)
         for _ in range(min(count, MAX_TOKENS - len(tokens))):
-            self.number += 1
+            self.number = self.number % 127 + 1  # what eight bits hold
             for cache in self.arena.caches:
                 cache[row, :, len(tokens)] = self.number
             tokens.append(self.number)
@@ -109,8 +112,12 @@ class ArenaTwin(RuleBasedStateMachine):
         return data.draw(st.sampled_from(sorted(self.sequences)))
 
 
-TestArenaTwin = ArenaTwin.TestCase
-TestArenaTwin.settings = settings(
+class Int8ArenaTwin(ArenaTwin):
+    kv_type: ClassVar[KvType] = "int8"
+
+
+TestArenaTwin, TestInt8ArenaTwin = ArenaTwin.TestCase, Int8ArenaTwin.TestCase
+TestArenaTwin.settings = TestInt8ArenaTwin.settings = settings(
     max_examples=40, stateful_step_count=30, deadline=None, phases=set(Phase) - {Phase.explain}
 )
 
@@ -155,8 +162,9 @@ def test_a_row_that_changed_places_leaves_no_memory_behind(large: Arena) -> None
     assert resident_bytes() - empty == pytest.approx(8 * MIB, abs=32 * MIB)
 
 
-def test_heads_of_any_width_begin_on_a_page() -> None:
-    arena = Arena(layout_of(1, 3, 24), 2, 100)
+@pytest.mark.parametrize("kv_type", ["f32", "int8"])
+def test_heads_of_any_width_begin_on_a_page(kv_type: KvType) -> None:
+    arena = Arena(layout_of(1, 3, 24, kv_type), 2, 100)
     fill(arena, 1, 100)
     arena.release(1)
     assert not arena.caches[0].any()

@@ -43,3 +43,9 @@ def test_what_the_graph_says_it_takes_when_loaded_counts_instead_of_the_file() -
     # 547 MiB were measured after a prompt of 512 tokens; its cache is the caller's to add.
     total_bytes = need.weights_bytes + need.scratch_bytes + 512 * need.kv_bytes_per_token
     assert 547 * MIB <= total_bytes <= 1.1 * 547 * MIB
+
+
+def test_keys_and_values_of_eight_bits_take_a_quarter() -> None:
+    details = ModelDetails(**QWEN_05B)
+    small, floats = estimate(details, LIMITS, "int8"), estimate(details, LIMITS)
+    assert (small.kv_type, 4 * small.kv_bytes_per_token) == ("int8", floats.kv_bytes_per_token)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.backends.onnx.integer_activations import write_dynamic
 from appliance.backends.onnx.job_arguments import QuantizeArguments
 from appliance.backends.onnx.quantize_job import quantize_graph
 from appliance.errors import InvalidRequest
@@ -29,9 +30,16 @@ def test_int8_vectors_point_where_the_original_ones_do(tmp_path: Path, method: s
     assert quality.cosine_mean > 0.98
 
 
-def test_static_quantization_wants_texts(tmp_path: Path) -> None:
-    with pytest.raises(InvalidRequest, match="--calibration"):
-        quantize(tmp_path, method="static")
+def test_the_folder_of_the_original_is_only_read(tmp_path: Path) -> None:
+    graph = write_encoder(tmp_path / "float")
+    before = graph.parent.stat().st_mtime_ns
+    (tmp_path / "scratch").mkdir()
+
+    write_dynamic(graph, tmp_path / "made.onnx", tmp_path / "scratch")
+
+    # A file that was written and deleted again would have changed the folder's time
+    assert graph.parent.stat().st_mtime_ns == before
+    assert (tmp_path / "made.onnx").is_file()
 
 
 def test_layers_of_an_encoder_are_not_measured(tmp_path: Path) -> None:

@@ -210,6 +210,7 @@ def test_vectors_that_rank_backwards_do_not_agree() -> None:
         {"precision": "int4", "method": "dynamic"},
         {"precision": "int8", "mixed": "outer"},
         {"calibration": "/texts"},
+        {"precision": "int8", "method": "static"},
         {"block_size": 33},
     ],
 )

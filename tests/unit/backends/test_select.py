@@ -128,3 +128,19 @@ def test_a_model_that_embeds_has_room_for_one_input_and_what_computing_it_takes(
     if context == 8192:
         short = choose(replace(details, context_length_tokens=512), 10)
         assert plan.estimated_bytes - short.estimated_bytes > 8192 * HALF_B.feed_forward_length * 4
+
+
+def test_keys_and_values_of_eight_bits_leave_room_for_more_context() -> None:
+    graph = Artefact(format="onnx", path="model.onnx", digest="")
+    floats = choose(SEVEN_B, 9.0, artefact=graph)
+    small = choose(SEVEN_B, 9.0, EngineSettings(kv_type="int8"), graph)
+    assert (floats.kv_type, small.kv_type) == ("f32", "int8")
+    assert small.context_tokens > 3.9 * floats.context_tokens or small.context_tokens == 32_768
+    assert small.context_tokens > floats.context_tokens
+    assert "keys and values as int8: set" in small.reasons
+
+
+def test_a_backend_without_the_wanted_type_keeps_its_own_and_says_so() -> None:
+    plan = choose(HALF_B, 10, EngineSettings(kv_type="int8"))
+    assert plan.kv_type == "f16"
+    assert "keys and values as f16: llama_cpp does not offer int8" in plan.reasons

@@ -1,6 +1,6 @@
 """What the command line says of a quantized model."""
 
-from appliance.cli.convert import loss_facts
+from appliance.cli.made import loss_facts
 from appliance.core.admin import ModelLoss
 
 

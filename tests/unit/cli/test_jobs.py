@@ -37,10 +37,10 @@ def test_jobs_are_listed_with_how_far_they_are(appliance: Command, daemon: FakeD
 
     lines = appliance("jobs", "list").out.splitlines()
 
-    assert [" ".join(line.split()[:5]) for line in lines[:3]] == [
-        "ID KIND STATE PROGRESS CREATED",
-        f"job-1 convert queued - {lines[1].split()[4]}",
-        "job-1 convert running layers 50%",
+    assert [" ".join(line.split()[:6]) for line in lines[:3]] == [
+        "ID KIND OF STATE PROGRESS CREATED",
+        f"job-1 convert m queued - {lines[1].split()[5]}",
+        "job-1 convert m running layers 50%",
     ]
     assert "took 1 min 5 s" in lines[3]
 
@@ -59,9 +59,29 @@ def test_a_job_that_failed_is_shown_with_its_log_and_cannot_command_the_terminal
 
     out = appliance("jobs", "show", "job-1").out
 
-    assert 'arguments     {"model":"m"}' in out
+    assert "arguments     model m\n" in out
     assert "error         no room[2J" in out
     assert out.endswith("  first\n  last\n")
+
+
+def test_a_job_that_made_a_model_tells_its_name_and_what_it_lost(appliance: Command, daemon: FakeDaemon) -> None:
+    loss = {"num_samples": 9, "loss_ratio": 0.016, "method": "int8"}
+    made = msgspec.structs.replace(DONE, result={"model": "tiny", "quality": loss})
+    follow(daemon, RUNNING, made)
+
+    assert "it made 'tiny', 1.6% worse than the original; see: appliance models show tiny" in (
+        appliance("jobs", "follow", "job-1").out
+    )
+    daemon.reply("GET", ONE, made)
+    shown = appliance("jobs", "show", "job-1").out
+    assert "made          tiny\n" in shown
+    assert "quality       1.6% worse than the original\n" in shown
+
+
+def test_a_result_of_another_kind_is_shown_as_it_is(appliance: Command, daemon: FakeDaemon) -> None:
+    daemon.reply("GET", ONE, msgspec.structs.replace(DONE, result={"files": 3, "note": None}))
+
+    assert "result        files 3\n" in appliance("jobs", "show", "job-1").out
 
 
 def test_following_shows_progress_and_ends_with_the_job(appliance: Command, daemon: FakeDaemon) -> None:
@@ -69,7 +89,10 @@ def test_following_shows_progress_and_ends_with_the_job(appliance: Command, daem
 
     result = appliance("jobs", "follow", "job-1")
 
-    assert (result.code, result.out) == (0, "job-1 is done after 1 min 5 s\n")
+    assert (result.code, result.out) == (
+        0,
+        "job-1 is done after 1 min 5 s\nit made 'tiny'; see: appliance models show tiny\n",
+    )
     assert result.err.splitlines() == ["job-1 is queued", "layers: 5 of 10 layers"]
 
 

@@ -106,10 +106,12 @@ def test_what_needs_memory_needs_a_daemon(run: Command, verb: str) -> None:
 
 def test_rm_says_what_became_of_the_file(appliance: Command, daemon: FakeDaemon) -> None:
     daemon.reply("DELETE", f"{MODELS}/a", Removed(name="a", freed_bytes=2**30))
-    daemon.reply("DELETE", f"{MODELS}/b", Removed(name="b", freed_bytes=0))
+    daemon.reply("DELETE", f"{MODELS}/b", Removed(name="b", freed_bytes=9000, kept_path="/my/b.onnx"))
+    daemon.reply("DELETE", f"{MODELS}/c", Removed(name="c", freed_bytes=0))
 
     assert appliance("models", "rm", "a").out == "removed 'a'; 1.0 GiB freed\n"
-    assert appliance("models", "rm", "b").out == "removed 'b'; its file stays where it is\n"
+    assert appliance("models", "rm", "b").out == "removed 'b'; its file stays where it is: /my/b.onnx\n"
+    assert appliance("models", "rm", "c").out == "removed 'c'; its files stay, as another model is made of the same\n"
 
 
 def test_without_a_daemon_a_model_is_added_listed_shown_and_removed(run: Command, gguf: Path) -> None:

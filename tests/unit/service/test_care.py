@@ -6,13 +6,20 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from appliance.core.admin import AddModel, Done, Progress
+from appliance.core.jobs import Job, JobId
+from appliance.errors import Conflict
 from appliance.service.care import ModelCare
 from appliance.service.installed import Installed
 from models.intake import AddProgress
 from models.manifest import ModelManifest
 from models.store import ModelStore
 from tests.fakes import FakeScheduler, load_plan
+from tests.shapes import write_shape
+
+JOB = Job(id=JobId("job-1"), kind="quantize", arguments={}, caller="me", created_s=0.0)
 
 
 class SlowStore(ModelStore):
@@ -72,3 +79,49 @@ def test_an_intake_that_nobody_waits_for_is_discarded(tmp_path: Path) -> None:
 
     asyncio.run(run())
     assert store.is_discarded
+
+
+def test_what_a_job_made_outlives_the_jobs_folder(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path / "home")
+    made = tmp_path / "made.gguf"
+    write_shape(made)
+
+    result = asyncio.run(care_of(store).keep_made(JOB, {"folder": str(made), "name": "mine"}))
+    made.unlink()
+
+    assert result == {"model": "mine", "quality": None}
+    manifest = store.get("mine")
+    assert manifest is not None
+    assert store.changed_files(manifest) == []
+
+
+def test_a_name_that_was_taken_while_the_job_ran_is_not_overwritten(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path / "home")
+    for seed in (1, 2):
+        write_shape(tmp_path / f"{seed}.gguf", seed=seed)
+    care = care_of(store)
+    asyncio.run(care.keep_made(JOB, {"folder": str(tmp_path / "1.gguf"), "name": "mine"}))
+    first = store.get("mine")
+
+    with pytest.raises(Conflict, match="mine"):
+        asyncio.run(care.keep_made(JOB, {"folder": str(tmp_path / "2.gguf"), "name": "mine"}))
+
+    assert store.get("mine") == first
+
+
+def test_an_adopted_file_is_named_when_it_stays(tmp_path: Path) -> None:
+    store = ModelStore(tmp_path / "home")
+    file = tmp_path / "mine.gguf"
+    write_shape(file)
+    care = care_of(store)
+
+    async def run() -> list[str | None]:
+        kept = []
+        for copy in (False, True):
+            async for _ in care.add(AddModel(path=str(file), copy=copy)):
+                pass
+            kept.append((await care.remove("mine")).kept_path)
+        return kept
+
+    assert asyncio.run(run()) == [str(file), None]
+    assert file.is_file()

@@ -25,6 +25,7 @@ GGUF = BackendDescriptor(
     mend=None,
     formats=frozenset({"gguf"}),
     devices=("cpu",),
+    kv_types=("f16",),
     version="1",
 )
 

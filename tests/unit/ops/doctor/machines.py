@@ -51,6 +51,7 @@ def engine(**changes: Any) -> EngineFacts:
         mend="python -m pip install one",
         formats=frozenset({"gguf"}),
         devices=("cpu",),
+        kv_types=("f16",),
         version="1.0",
     )
     told = EngineInstructions(used=NATIVE, usable=NATIVE, worth={Instruction.AVX512_VNNI: "a third faster (source)"})

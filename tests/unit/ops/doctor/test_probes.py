@@ -38,6 +38,7 @@ READY = BackendDescriptor(
     mend=None,
     formats=frozenset({"gguf"}),
     devices=("cpu",),
+    kv_types=("f16",),
     version="1",
 )
 

@@ -1,0 +1,59 @@
+"""A decoder that reads a text alone, to see what it makes of it: in calibration and at the quality gate."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from appliance.backends.base import Batch, Run
+from appliance.backends.onnx.adapter import OnnxDecoder
+from appliance.backends.onnx.layout import DecoderLayout
+from appliance.backends.onnx.limits import CHUNK_TOKENS
+from appliance.backends.onnx.prepared import Prepared
+from appliance.backends.onnx.quality import FloatArray
+from appliance.core.plan import Artefact, LoadPlan
+
+Tokens = npt.NDArray[np.int32]
+
+
+def open_reader(prepared: Prepared, num_tokens: int, num_threads: int) -> OnnxDecoder:
+    """Load a decoder as it is served, for texts of so many tokens, one after another."""
+    plan = LoadPlan(
+        model="quality",
+        backend="onnx",
+        artefact=Artefact(format="onnx", path=str(prepared.graph), digest=""),
+        device="cpu",
+        context_tokens=num_tokens,
+        kv_capacity_tokens=num_tokens,
+        max_sequences=1,
+        max_step_sequences=1,
+        max_step_tokens=CHUNK_TOKENS,
+        threads_decode=num_threads,
+        threads_prefill=num_threads,
+        kv_type=prepared.decoder.kv_type,
+        gpu_layers=0,
+        step_time_target_s=1.0,
+        estimated_bytes=0,
+        reasons=(),
+    )
+    return OnnxDecoder(plan, prepared, lambda _: None)
+
+
+def read_logits(model: OnnxDecoder, text: Tokens) -> Iterator[tuple[int, FloatArray]]:
+    """Yield the logits of every token, a chunk at a time, and the position after the chunk."""
+    for start in range(0, len(text), CHUNK_TOKENS):
+        tokens = text[start : start + CHUNK_TOKENS]
+        output = model.step(Batch((Run(0, start, tokens, len(tokens)),)))
+        yield start + len(tokens), output.logits[0]
+    model.truncate(0, 0)
+
+
+def read_cache(model: OnnxDecoder, layout: DecoderLayout, text: Tokens) -> list[FloatArray]:
+    """Return keys and values of each layer after the text, `(num_heads, num_tokens, head_width)`; both are floats."""
+    for start in range(0, len(text), CHUNK_TOKENS):
+        model.step(Batch((Run(0, start, text[start : start + CHUNK_TOKENS], 0),)))
+    values = np.frombuffer(model.snapshot(0, len(text)).parts[0], np.float32)
+    model.truncate(0, 0)
+    shapes = [(layer.num_heads, len(text), layer.head_width) for layer in layout.layers for _ in ("keys", "values")]
+    ends = np.cumsum([np.prod(shape) for shape in shapes])
+    return [part.reshape(shape) for part, shape in zip(np.split(values, ends[:-1]), shapes, strict=True)]
