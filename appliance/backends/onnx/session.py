@@ -12,6 +12,7 @@ from appliance.backends.onnx.providers import CPU
 from appliance.errors import BackendError, OutOfDeviceMemory
 
 _ERRORS_ONLY = 3
+_SPIN_US = "15"
 
 
 def open_session(graph: Path, weights_folder: Path | None, num_threads: int, choice: Choice = ON_PROCESSOR) -> Any:
@@ -50,8 +51,12 @@ def session_options(num_threads: int) -> Any:
     options.inter_op_num_threads = 1
     options.execution_mode = native.ExecutionMode.ORT_SEQUENTIAL
     options.enable_mem_pattern = False  # steps differ in shape, so that a plan for one never fits the next
-    # A thread that spins between steps takes a core from the daemon; measured without loss within 5 %.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Threads wait actively for the next operator of a step, briefly, and never between steps. With 0.5B parameters in
+    # int4 this made decoding 1.2 times as fast as sleeping at once. Where another program takes a core, waiting as long
+    # as the library does by default cost a half of the speed, these microseconds a tenth.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+    options.add_session_config_entry("session.intra_op.spin_duration_us", _SPIN_US)
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
 
 
