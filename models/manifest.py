@@ -103,3 +103,9 @@ class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):
     def size_bytes(self) -> int:
         """Return the size of all files."""
         return sum(file.size_bytes for file in self.files)
+
+    @property
+    def adopted_path(self) -> str | None:
+        """Return the file that was adopted where it lies, None for a model that the store has copied or embeds."""
+        first = self.files[0]
+        return first.path if first.role == "adopted" else None
