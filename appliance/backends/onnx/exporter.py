@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -11,18 +10,17 @@ from typing import IO
 from appliance.child import Progress
 from appliance.errors import ApplianceError
 
+_DECODER_PROGRAM = Path(__file__).with_name("decoder_export.py")
 _ENCODER_PROGRAM = Path(__file__).with_name("encoder_export.py")
 _PERCENT = re.compile(r"(\d{1,3})%\|")
 _READING = re.compile(r"Reading (layer \d+|embedding layer|final norm|LM head)")
-_ERROR_LINES = 8
 # The exporter must not ask the network for anything: all it needs is in the folder.
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 
 def export_decoder(python: Path, source: Path, folder: Path, cache: Path, progress: Progress) -> None:
     """Write `source` as a float ONNX model for processors into `folder`. Raises: ApplianceError."""
-    builder = ["-m", "onnxruntime_genai.models.builder", "-p", "fp32", "-e", "cpu"]
-    _run([str(python), "-P", *builder, "-i", str(source), "-o", str(folder), "-c", str(cache)], cache, progress)
+    _run([str(python), "-P", str(_DECODER_PROGRAM), str(source), str(folder), str(cache)], cache, progress)
 
 
 def export_encoder(python: Path, source: Path, folder: Path, cache: Path, progress: Progress) -> None:
@@ -34,13 +32,13 @@ def export_encoder(python: Path, source: Path, folder: Path, cache: Path, progre
 def _run(command: list[str], cache: Path, progress: Progress) -> None:
     cache.mkdir(parents=True, exist_ok=True)
     variables = [f"{name}={value}" for name, value in {**_OFFLINE, "HF_HOME": str(cache)}.items()]
-    last: deque[str] = deque(maxlen=_ERROR_LINES)
+    last = ""
     with subprocess.Popen(
         ["env", *variables, *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as child:
         assert child.stdout is not None
         for line in _lines(child.stdout):
-            last.append(line)
+            last = line
             step, percent = _READING.search(line), _PERCENT.search(line)
             if step:
                 progress(f"exporting: {step.group(1)}", 0.0, None, "ratio")
@@ -49,7 +47,7 @@ def _run(command: list[str], cache: Path, progress: Progress) -> None:
     if child.returncode < 0:
         raise ApplianceError(f"the exporter was ended by signal {-child.returncode}, perhaps for want of memory")
     if child.returncode > 0:
-        raise ApplianceError("the exporter failed: " + " / ".join(last))
+        raise ApplianceError(f"the exporter failed: {last or f'exit {child.returncode}'}")
 
 
 def _lines(stream: IO[bytes]) -> Iterator[str]:
