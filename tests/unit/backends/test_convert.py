@@ -24,7 +24,7 @@ from models.quality_file import read_quality
 from tests.onnx_shapes import write_decoder
 
 EXPORTER = """#!/bin/sh
-while [ $# -gt 0 ]; do [ "$1" = -o ] && out=$2; shift; done
+out=$4  # after -P, the program and the source
 printf 'Reading layer 0\\n'
 printf 'Saving a (f32):  50%%|##  | 1/2\\rSaving b (f32): 100%%|####| 2/2\\n' >&2
 {then}
