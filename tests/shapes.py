@@ -17,7 +17,7 @@ import numpy as np
 if not __package__:  # started as a script from a checkout that is not installed
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from models.default.export import FILE_TYPE_NUMBERS, qwen2_metadata
+from models.default.gguf_export import FILE_TYPE_NUMBERS, gguf_metadata
 from models.default.shape import Shape
 from models.default.tokenizer import SPECIAL_TOKENS, Tokenizer, byte_alphabet
 from models.formats.gguf_writer import Tensor, write_gguf
@@ -35,7 +35,7 @@ SHAPES = {
 def write_shape(path: Path, shape: str = "tiny", quantization: str = "Q8_0", seed: int = 0) -> None:
     """Write the file; the same seed gives the same bytes."""
     sizes = SHAPES[shape]
-    metadata = qwen2_metadata(f"random-{shape}", quantization, sizes, vocabulary(sizes.vocabulary_size))
+    metadata = gguf_metadata("qwen2", f"random-{shape}", quantization, sizes, vocabulary(sizes.vocabulary_size))
     write_gguf(path, metadata, _tensors(sizes, quantization, seed))
 
 

@@ -1,7 +1,7 @@
-"""The embedded model as a function: a small Qwen2 network in PyTorch, its weights named as in a GGUF file.
+"""The embedded model as a function: a small Llama network in PyTorch, its weights named as Hugging Face names them.
 
-Source: "Qwen2 Technical Report" (2024); rotary positions in halves (Su et al. 2021, in the layout that GGUF keeps
-for the `qwen2` architecture); the input embedding serves as the output layer, too.
+Source: Touvron et al. 2023 (LLaMA); rotary positions of Su et al. 2021, in halves, as transformers' LlamaForCausalLM
+has them; grouped-query attention of Ainslie et al. 2023. The input embedding serves as the output layer, too.
 """
 
 import torch
@@ -10,6 +10,10 @@ from torch.nn import functional
 from models.default.shape import Shape
 
 Weights = dict[str, torch.Tensor]
+Rotation = tuple[torch.Tensor, torch.Tensor]
+
+EMBEDDING = "model.embed_tokens.weight"
+FINAL_NORM = "model.norm.weight"
 
 
 def initial_weights(shape: Shape, seed: int) -> Weights:
@@ -18,67 +22,70 @@ def initial_weights(shape: Shape, seed: int) -> Weights:
     depth_scale = (2 * shape.num_layers) ** -0.5
 
     def matrix(rows: int, columns: int, scale: float = 1.0) -> torch.Tensor:
-        return torch.randn(rows, columns, generator=generator) * 0.05 * scale
+        return torch.randn(rows, columns, generator=generator) * 0.04 * scale
 
-    weights = {"token_embd.weight": matrix(shape.vocabulary_size, shape.width)}
+    weights = {EMBEDDING: matrix(shape.vocabulary_size, shape.width)}
     for layer in range(shape.num_layers):
-        block = f"blk.{layer}."
-        weights[block + "attn_norm.weight"] = torch.ones(shape.width)
-        weights[block + "ffn_norm.weight"] = torch.ones(shape.width)
-        for name, rows in (("q", shape.width), ("k", shape.kv_width), ("v", shape.kv_width)):
-            weights[f"{block}attn_{name}.weight"] = matrix(rows, shape.width)
-            weights[f"{block}attn_{name}.bias"] = torch.zeros(rows)
-        weights[block + "attn_output.weight"] = matrix(shape.width, shape.width, depth_scale)
-        weights[block + "ffn_gate.weight"] = matrix(shape.feed_forward, shape.width)
-        weights[block + "ffn_up.weight"] = matrix(shape.feed_forward, shape.width)
-        weights[block + "ffn_down.weight"] = matrix(shape.width, shape.feed_forward, depth_scale)
-    weights["output_norm.weight"] = torch.ones(shape.width)
+        block = f"model.layers.{layer}."
+        weights[block + "input_layernorm.weight"] = torch.ones(shape.width)
+        weights[block + "self_attn.q_proj.weight"] = matrix(shape.width, shape.width)
+        weights[block + "self_attn.k_proj.weight"] = matrix(shape.kv_width, shape.width)
+        weights[block + "self_attn.v_proj.weight"] = matrix(shape.kv_width, shape.width)
+        weights[block + "self_attn.o_proj.weight"] = matrix(shape.width, shape.width, depth_scale)
+        weights[block + "post_attention_layernorm.weight"] = torch.ones(shape.width)
+        weights[block + "mlp.gate_proj.weight"] = matrix(shape.feed_forward, shape.width)
+        weights[block + "mlp.up_proj.weight"] = matrix(shape.feed_forward, shape.width)
+        weights[block + "mlp.down_proj.weight"] = matrix(shape.width, shape.feed_forward, depth_scale)
+    weights[FINAL_NORM] = torch.ones(shape.width)
     return weights
+
+
+def hidden_states(weights: Weights, shape: Shape, tokens: torch.Tensor) -> torch.Tensor:
+    """Return what the output layer reads, (batch, num_tokens, width), for tokens of (batch, num_tokens)."""
+    rotation = rotary_angles(shape, tokens.shape[1])
+    hidden = functional.embedding(tokens, weights[EMBEDDING])
+    for layer in range(shape.num_layers):
+        block = f"model.layers.{layer}."
+        normed = _norm(hidden, weights[block + "input_layernorm.weight"], shape)
+        hidden = hidden + _attention(weights, block + "self_attn.", shape, normed, rotation)
+        normed = _norm(hidden, weights[block + "post_attention_layernorm.weight"], shape)
+        gate = functional.silu(functional.linear(normed, weights[block + "mlp.gate_proj.weight"]))
+        up = functional.linear(normed, weights[block + "mlp.up_proj.weight"])
+        hidden = hidden + functional.linear(gate * up, weights[block + "mlp.down_proj.weight"])
+    return _norm(hidden, weights[FINAL_NORM], shape)
 
 
 def logits(weights: Weights, shape: Shape, tokens: torch.Tensor) -> torch.Tensor:
     """Return (batch, num_tokens, vocabulary) for tokens of (batch, num_tokens)."""
-    rotation = _rotation(shape, tokens.shape[1])
-    hidden = functional.embedding(tokens, weights["token_embd.weight"])
-    for layer in range(shape.num_layers):
-        block = f"blk.{layer}."
-        normed = _norm(hidden, weights[block + "attn_norm.weight"], shape)
-        hidden = hidden + _attention(weights, block, shape, normed, rotation)
-        normed = _norm(hidden, weights[block + "ffn_norm.weight"], shape)
-        gate = functional.silu(functional.linear(normed, weights[block + "ffn_gate.weight"]))
-        up = functional.linear(normed, weights[block + "ffn_up.weight"])
-        hidden = hidden + functional.linear(gate * up, weights[block + "ffn_down.weight"])
-    return functional.linear(_norm(hidden, weights["output_norm.weight"], shape), weights["token_embd.weight"])
+    return functional.linear(hidden_states(weights, shape, tokens), weights[EMBEDDING])
 
 
-def _norm(hidden: torch.Tensor, gain: torch.Tensor, shape: Shape) -> torch.Tensor:
-    return functional.rms_norm(hidden, (shape.width,), gain, shape.norm_epsilon)
-
-
-def _attention(
-    weights: Weights, block: str, shape: Shape, hidden: torch.Tensor, rotation: tuple[torch.Tensor, torch.Tensor]
-) -> torch.Tensor:
-    batch, num_tokens, _ = hidden.shape
-
-    def project(name: str) -> torch.Tensor:
-        flat = functional.linear(hidden, weights[f"{block}attn_{name}.weight"], weights[f"{block}attn_{name}.bias"])
-        return flat.view(batch, num_tokens, -1, shape.head_width).transpose(1, 2)
-
-    mixed = functional.scaled_dot_product_attention(
-        _rotate(project("q"), rotation), _rotate(project("k"), rotation), project("v"), is_causal=True, enable_gqa=True
-    )
-    flat = mixed.transpose(1, 2).reshape(batch, num_tokens, shape.width)
-    return functional.linear(flat, weights[block + "attn_output.weight"])
-
-
-def _rotation(shape: Shape, num_tokens: int) -> tuple[torch.Tensor, torch.Tensor]:
+def rotary_angles(shape: Shape, num_tokens: int) -> Rotation:
     """Return the cosines and sines of each position, (num_tokens, head_width)."""
     frequencies = shape.rope_base ** (-torch.arange(0, shape.head_width, 2) / shape.head_width)
     angles = torch.outer(torch.arange(num_tokens), frequencies).repeat(1, 2)
     return angles.cos(), angles.sin()
 
 
-def _rotate(heads: torch.Tensor, rotation: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+def _norm(hidden: torch.Tensor, gain: torch.Tensor, shape: Shape) -> torch.Tensor:
+    return functional.rms_norm(hidden, (shape.width,), gain, shape.norm_epsilon)
+
+
+def _attention(weights: Weights, prefix: str, shape: Shape, hidden: torch.Tensor, rotation: Rotation) -> torch.Tensor:
+    batch, num_tokens, _ = hidden.shape
+
+    def project(name: str) -> torch.Tensor:
+        flat = functional.linear(hidden, weights[f"{prefix}{name}_proj.weight"])
+        return flat.view(batch, num_tokens, -1, shape.head_width).transpose(1, 2)
+
+    mixed = functional.scaled_dot_product_attention(
+        _rotate(project("q"), rotation), _rotate(project("k"), rotation), project("v"), is_causal=True, enable_gqa=True
+    )
+    flat = mixed.transpose(1, 2).reshape(batch, num_tokens, shape.width)
+    return functional.linear(flat, weights[f"{prefix}o_proj.weight"])
+
+
+def _rotate(heads: torch.Tensor, rotation: Rotation) -> torch.Tensor:
     first, second = heads.chunk(2, dim=-1)
-    cosine, sine = rotation
+    cosine, sine = (part.to(heads.dtype) for part in rotation)
     return heads * cosine + torch.cat((-second, first), dim=-1) * sine

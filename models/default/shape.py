@@ -1,18 +1,21 @@
-"""The sizes of a Qwen2 network with tied embeddings; the defaults are the embedded model's."""
+"""The sizes of a decoder network with tied embeddings; the defaults are the embedded model's."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """With the default numbers the network has about 0.9 million parameters."""
+    """With the default numbers the network has about 6.5 million parameters.
 
-    num_layers: int = 4
-    width: int = 128
+    Width and feed-forward are multiples of 256, so that every GGUF quantization divides them into whole blocks.
+    """
+
+    num_layers: int = 7
+    width: int = 256
     num_heads: int = 4
     num_kv_heads: int = 2
-    feed_forward: int = 384
-    vocabulary_size: int = 1024
+    feed_forward: int = 768
+    vocabulary_size: int = 4096
     context_length_tokens: int = 2048
     rope_base: float = 10_000.0
     norm_epsilon: float = 1e-6

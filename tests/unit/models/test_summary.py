@@ -22,24 +22,24 @@ def test_the_embedded_model_is_described_in_full() -> None:
     manifest = embedded_manifest()
     assert manifest.name == "guide"
     assert manifest.files[0].role == "embedded"
-    assert manifest.size_bytes < 1_100_000
+    assert manifest.size_bytes < 9_000_000
     assert manifest.details == ModelDetails(
-        architecture="qwen2",
+        architecture="llama",
         name="guide",
         licence="apache-2.0",
-        num_parameters=919_680,
+        num_parameters=6_557_440,
         quantization="Q8_0",
-        weights_bytes=983_552,
+        weights_bytes=6_978_560,
         context_length_tokens=2048,
-        embedding_length=128,
-        num_layers=4,
+        embedding_length=256,
+        num_layers=7,
         num_heads=4,
         num_kv_heads=2,
-        total_kv_heads=8,
-        key_length=32,
-        value_length=32,
-        feed_forward_length=384,
-        vocab_size=1024,
+        total_kv_heads=14,
+        key_length=64,
+        value_length=64,
+        feed_forward_length=768,
+        vocab_size=4096,
         tokenizer="gpt2",
         has_chat_template=True,
     )
