@@ -3,7 +3,8 @@
     python -m models.default.evaluate --url http://127.0.0.1:8484
 
 asks a running appliance; without --url the network in this folder answers, in PyTorch, which also gives perplexity.
-The exit code is 1 where less than 80 % of the questions are answered rightly; skills are shown beside them.
+The exit code is 1 where less than 80 % of the questions about commands, which it is there for, are answered rightly;
+what else it is asked, and its skills, are shown beside them.
 """
 
 import argparse
@@ -64,6 +65,12 @@ def report(cases: Sequence[Case], answers: Sequence[str]) -> tuple[float, str]:
     return ratio, "\n".join([*wrong, "", *scores, overall])
 
 
+def command_ratio(cases: Sequence[Case], answers: Sequence[str]) -> float:
+    """Return which ratio of the questions that a command answers is right: the gate that a new guide has to pass."""
+    asked = [(case, answer) for case, answer in zip(cases, answers, strict=True) if case.family.startswith("commands")]
+    return sum(is_right(case.expected, answer) for case, answer in asked) / len(asked)
+
+
 def main() -> int:
     """Ask everything, print the reports, and return the exit code: whether enough questions were answered rightly."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -78,17 +85,19 @@ def main() -> int:
     skills = skill_cases(options.tasks)
     if options.url:
         ask = appliance(options.url, options.model, options.key)
-        ratio, text = report(questions, answers_of(ask, questions))
+        answers = answers_of(ask, questions)
+        text = report(questions, answers)[1]
         _, skills_text = report(skills, answers_of(ask, skills))
     else:
         from models.default.offline import load  # PyTorch is no dependency of the product
 
         network = load(options.weights)
-        ratio, text = report(questions, network.answers(questions))
+        answers = network.answers(questions)
+        text = report(questions, answers)[1]
         text += f"\nperplexity of the expected answers: {network.perplexity(questions):.3f} for each token"
         _, skills_text = report(skills, network.answers(skills))
     print(f"Skills\n{skills_text}\n\nQuestions\n{text}")
-    return 0 if ratio >= PASS_RATIO else 1
+    return 0 if command_ratio(questions, answers) >= PASS_RATIO else 1
 
 
 if __name__ == "__main__":

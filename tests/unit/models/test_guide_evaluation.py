@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from models.default.chat import render
-from models.default.evaluate import PASS_RATIO, answers_of, report
+from models.default.evaluate import PASS_RATIO, answers_of, command_ratio, report
 from models.default.held_out import (
     Case,
     Language,
@@ -208,7 +208,6 @@ def test_the_report_scores_each_family_and_shows_what_was_wrong() -> None:
     cases = [case("commands en", "load it", LOAD), case("talk en", "hi", "Hello!"), case("talk en", "bye", "Bye!")]
     ratio, text = report(cases, [LOAD, "Hello!", "Hello again!"])
     assert ratio == pytest.approx(2 / 3)
-    assert ratio < PASS_RATIO
     assert re.search(r"commands en +1 of +1", text)
     assert re.search(r"talk en +1 of +2", text)
     assert "Hello again!" in text
@@ -224,3 +223,9 @@ def test_several_are_asked_at_once_and_answers_keep_the_order_of_the_cases() -> 
 
     cases = [case("talk en", str(number), "") for number in range(8)]
     assert answers_of(ask, cases) == [str(case.turns) for case in cases]
+
+
+def test_the_gate_counts_the_questions_about_commands_alone() -> None:
+    cases = [case("commands en", "load it", LOAD), case("commands zh", "加载", LOAD), case("talk en", "hi", "Hello!")]
+    assert command_ratio(cases, [LOAD, LOAD, "no"]) == 1.0
+    assert command_ratio(cases, [LOAD, "no", "Hello!"]) == 0.5 < PASS_RATIO
