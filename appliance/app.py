@@ -19,6 +19,8 @@ from appliance.api.server import HttpServer, bind, is_loopback, url_of
 from appliance.api.sse import StreamTiming
 from appliance.backends.jobs import KINDS
 from appliance.backends.registry import WORKSHOPS, descriptors, versions
+from appliance.caches.kv_disk import KvDisk
+from appliance.caches.kv_sweep import KvSweeper
 from appliance.core.events import SystemEvent
 from appliance.errors import Forbidden
 from appliance.hardware.memory import memory_available_bytes
@@ -33,9 +35,12 @@ from appliance.ops.machine import Machine
 from appliance.ops.metrics import Metrics
 from appliance.ops.ready import Readiness
 from appliance.ops.report import StatusReport
+from appliance.ops.requests import RequestLog
 from appliance.ops.runfiles import run_files
+from appliance.ops.shortages import ShortageLog
 from appliance.ops.warmup import warm_up
 from appliance.scheduler.loop import SchedulerLoop
+from appliance.service.calibrations import Calibrations
 from appliance.service.care import ModelCare
 from appliance.service.generate import Generation
 from appliance.service.installed import Installed
@@ -93,10 +98,14 @@ def build(
     """Return the parts, connected; nothing runs yet. Needs the running loop. `environ` is the child processes'."""
     snapshot = probe()
     store = ModelStore(home, WORKSHOPS)
-    planner = Planner(store, snapshot, descriptors(snapshot), settings, memory_available_bytes)
+    kv_disk = KvDisk(home, settings.kv, snapshot.disks)
+    calibrations = Calibrations(home / "calibration", snapshot.processor, versions())
+    planner = Planner(store, snapshot, descriptors(snapshot), settings, memory_available_bytes, kv_disk, calibrations)
+    sweeper = KvSweeper(kv_disk.root, kv_disk.budget_bytes, planner.fingerprints)
     installed = Installed(store, planner.plan, settings.models.default_model)
-    metrics, readiness = Metrics(), Readiness(installed.default_model)
-    publish = partial(_tell, (metrics.observe, readiness.observe, planner.observe))
+    metrics, requests, readiness = Metrics(), RequestLog(), Readiness(installed.default_model)
+    observers = (metrics, requests, ShortageLog(home), readiness, planner, sweeper, calibrations)
+    publish = partial(_tell, tuple(observer.observe for observer in observers))
     scheduler = _scheduler(installed, settings, snapshot.memory.total_bytes, publish, environ)
     report = StatusReport(
         scheduler=scheduler,
@@ -109,7 +118,6 @@ def build(
         default_model=installed.default_model,
     )
     care = ModelCare(store, installed, scheduler)
-    finishers = dict.fromkeys(("convert", "quantize"), care.keep_made)
     parts = Parts(
         server=settings.server,
         installed=installed,
@@ -117,15 +125,22 @@ def build(
         care=care,
         keys=keys,
         metrics=metrics,
+        requests=requests,
         readiness=readiness,
         report=report,
         machine=Machine(snapshot),
         doctor=Doctor(home, settings, readiness),
-        jobs=Jobs(home, settings.jobs, JobSources(kinds=KINDS, finishers=finishers, environ=environ), publish),
+        jobs=Jobs(home, settings.jobs, _job_sources(care, environ), publish),
         timing=StreamTiming(),
     )
     store.clean()
+    sweeper.sweep_soon()
     return Appliance(settings=settings, parts=parts, scheduler=scheduler)
+
+
+def _job_sources(care: ModelCare, environ: Mapping[str, str]) -> JobSources:
+    finishers = dict.fromkeys(("convert", "quantize"), care.keep_made)
+    return JobSources(kinds=KINDS, finishers=finishers, environ=environ)
 
 
 def _scheduler(

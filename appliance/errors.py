@@ -67,6 +67,20 @@ class JobNotFound(ApplianceError):
     code = "job_not_found"
 
 
+class RequestNotFound(ApplianceError):
+    """No request of that id runs or waits."""
+
+    status = 404
+    code = "request_not_found"
+
+
+class RequestCancelled(ApplianceError):
+    """An operator ended the request. Of a status after which clients do not try again."""
+
+    status = 410
+    code = "request_cancelled"
+
+
 class Conflict(ApplianceError):
     """The request contradicts the present state: a name is taken, a model is in use."""
 
@@ -93,6 +107,13 @@ class QueueFull(ApplianceError):
 
     status = 429
     code = "rate_limit_exceeded"
+
+
+class DeadlineExceeded(ApplianceError):
+    """The request had begun and was not complete by its deadline."""
+
+    status = 504
+    code = "deadline_exceeded"
 
 
 class StorageError(ApplianceError):

@@ -53,6 +53,17 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     provider_fallback: Literal["allow", "warn", "refuse"] = "warn"
 
 
+class KvSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much of what was computed is kept, beside the KV cache: for each model in main memory, for all on disk.
+
+    None: chosen from the model and the machine. 0 bytes: nothing is kept there.
+    """
+
+    memory_bytes: int | None = None
+    disk_bytes: int | None = None
+    max_written_bytes_per_day: int | None = None
+
+
 class JobsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many jobs run at a time, and how far behind serving they stand for the processor (19: the furthest)."""
 
@@ -73,6 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     models: ModelsSettings = ModelsSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     engine: EngineSettings = EngineSettings()
+    kv: KvSettings = KvSettings()
     jobs: JobsSettings = JobsSettings()
     log: LogSettings = LogSettings()
 
@@ -109,6 +121,9 @@ _RANGES: dict[str, tuple[float, float]] = {
     "engine.max_step_sequences": (1, 1024),
     "engine.threads": (1, 4096),
     "engine.step_time_target_s": (0.001, 60),
+    "kv.memory_bytes": (0, 2**50),
+    "kv.disk_bytes": (0, 2**50),
+    "kv.max_written_bytes_per_day": (0, 2**50),
     "jobs.max_running": (1, 16),
     "jobs.niceness": (0, 19),
 }
@@ -117,6 +132,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "engine.provider_fallback": ("allow", "warn", "refuse"),
     "log.level": ("debug", "info", "warning", "error"),
 }
+_SIZES = ("_bytes", "_bytes_per_day")
 _KIND_NAMES = {int: "a whole number", float: "a number", str: "text", tuple[str, ...]: "a list of texts"}
 
 
@@ -211,10 +227,10 @@ _REFUSED = object()
 def _parse(key: str, value: object, kind: Any) -> object:
     """Return `value` as its field's type where it is text that says so; what does not parse comes back unchanged."""
     try:
-        if isinstance(value, str) and key.endswith("_bytes"):
-            return parse_bytes(value)
         if isinstance(value, str) and isinstance(kind, UnionType) and value.strip().lower() == "none":
             return None
+        if isinstance(value, str) and key.endswith(_SIZES):
+            return parse_bytes(value)
         if not isinstance(value, _Text):
             return value
         if kind is str or key in _CHOICES:
@@ -247,7 +263,7 @@ def _accepted(key: str, kind: Any) -> str:
         text += f" from {low} to {high}"
     elif kind is str:
         text += " that is not empty"
-    if key.endswith("_bytes"):
+    if key.endswith(_SIZES):
         text += ", or a size such as 32 MiB"
     return text + (', or "none" to let the machine choose' if is_optional else "")
 

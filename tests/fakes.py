@@ -10,6 +10,7 @@ from appliance.core.hardware import HardwareSnapshot, Instruction, Memory, Proce
 from appliance.core.plan import Artefact, LoadPlan
 from appliance.core.request import GenerateRequest, RequestId
 from appliance.errors import ApplianceError
+from appliance.scheduler.queue_place import QueuePlace
 from appliance.scheduler.stream import Inbox, RequestStream
 
 GIB = 2**30
@@ -89,7 +90,8 @@ def two_words(request: GenerateRequest) -> list[RequestEvent | ApplianceError]:
 class FakeScheduler:
     """Answers by a script. A script that neither finishes nor fails leaves its request running.
 
-    `refusal` is raised by the next `submit`; `requests` and `cancelled` record what came.
+    `refusal` is raised by the next `submit`; `requests` and `cancelled` record what came. A request has `place` in the
+    queue, until the test changes `places`.
     """
 
     def __init__(self) -> None:
@@ -104,6 +106,8 @@ class FakeScheduler:
         self.submitted: asyncio.Queue[RequestId] = asyncio.Queue()
         self.cancelled: asyncio.Queue[RequestId] = asyncio.Queue()
         self.inboxes: dict[RequestId, Inbox] = {}
+        self.place: QueuePlace | None = None
+        self.places: dict[RequestId, QueuePlace] = {}
 
     @property
     def last(self) -> GenerateRequest:
@@ -116,8 +120,10 @@ class FakeScheduler:
         self.requests.append((request, caller))
         self.submitted.put_nowait(request.id)
         self.inboxes[request.id] = Inbox()
+        if self.place is not None:
+            self.places[request.id] = self.place
         self.tell(request, *self.script(request))
-        return RequestStream(request.id, self.inboxes[request.id], self._cancel, lambda _: None)
+        return RequestStream(request.id, self.inboxes[request.id], self._cancel, lambda id: self.places.get(id))
 
     def tell(self, request: GenerateRequest, *events: RequestEvent | ApplianceError) -> None:
         inbox = self.inboxes[request.id]
@@ -137,6 +143,11 @@ class FakeScheduler:
             inbox.events.clear()
             inbox.close()
             self.cancelled.put_nowait(request_id)
+
+    def cancel(self, request_id: RequestId, error: ApplianceError) -> None:
+        inbox = self.inboxes[request_id]
+        inbox.error = error
+        inbox.close()
 
     async def load(self, model: str) -> AsyncIterator[float]:
         for ratio in self.load_ratios:

@@ -17,6 +17,7 @@ from appliance.ops.machine import Machine
 from appliance.ops.metrics import Metrics
 from appliance.ops.ready import Readiness
 from appliance.ops.report import StatusReport
+from appliance.ops.requests import RequestLog
 from appliance.service.care import ModelCare
 from appliance.service.generate import Generation
 from appliance.service.installed import Installed
@@ -25,7 +26,7 @@ from appliance.settings import ServerSettings
 from .access import Authenticator, HostGuard, OriginGuard
 from .errors import ClientGone, render_appliance_error, render_client_gone, render_http_error, render_unexpected
 from .gate import Gate
-from .routes import admin, doctor, encoding, hardware, health, inference, jobs, making
+from .routes import admin, doctor, encoding, hardware, health, inference, jobs, making, requests
 from .sse import StreamTiming
 
 
@@ -39,6 +40,7 @@ class Parts:
     care: ModelCare
     keys: KeyStore
     metrics: Metrics
+    requests: RequestLog
     readiness: Readiness
     report: StatusReport
     machine: Machine
@@ -56,6 +58,7 @@ def build_api(parts: Parts, *, local_secret: str, machine_name: str) -> ASGIApp:
             *(encoding.create_embeddings, encoding.rerank, encoding.score),
             *(admin.status, admin.list_models, admin.get_model, admin.add_model, admin.remove_model),
             *(admin.load_model, admin.unload_model, admin.pin_model),
+            *(requests.list_requests, requests.cancel_request),
             *(making.convert_model, making.quantize_model),
             *(admin.list_keys, admin.create_key, admin.revoke_key),
             *(doctor.examine, hardware.hardware),

@@ -36,7 +36,11 @@ def retry_after(error: ApplianceError) -> str | None:
 def headers_of(error: ApplianceError) -> dict[str, str]:
     """Return the headers that belong to an error."""
     headers = {"retry-after": after} if (after := retry_after(error)) else {}
-    return headers | ({"www-authenticate": "Bearer"} if error.status == 401 else {})
+    if error.status == 401:
+        headers["www-authenticate"] = "Bearer"
+    if error.status == 504:  # OpenAI's clients would send the request twice more, past the caller's own deadline
+        headers["x-should-retry"] = "false"
+    return headers
 
 
 def body_of(error: ApplianceError) -> bytes:

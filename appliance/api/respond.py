@@ -1,5 +1,6 @@
 """Small answers that routes share."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -19,12 +20,12 @@ def json_response(value: object, status: int = 200) -> Response[bytes]:
     return Response(msgspec.json.encode(value, order="deterministic"), status_code=status, media_type=MediaType.JSON)
 
 
-def json_reply(body: bytes) -> ASGIApp:
+def json_reply(body: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> ASGIApp:
     """Return JSON that is written already as an ASGI application: the hot path, without the framework's response."""
 
     async def reply(scope: Scope, receive: Receive, send: Send) -> None:
-        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        own = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 200, "headers": [*own, *headers]})
         await send({"type": "http.response.body", "body": body, "more_body": False})
 
     return reply

@@ -19,7 +19,6 @@ from .errors import ClientGone, unexpected
 Headers = list[tuple[bytes, bytes]]
 T = TypeVar("T")
 
-_KEEP_ALIVE = b": keep-alive\n\n"
 _STREAM_HEADERS: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
@@ -36,11 +35,17 @@ class StreamTiming(msgspec.Struct, frozen=True, kw_only=True):
     comment_every_s: float = 10.0
 
 
+def keep_alive() -> str:
+    """Return what a silent stream says when it has nothing to tell."""
+    return "keep-alive"
+
+
 class SseResponse:
     """An ASGI application that sends what `chunks` yields.
 
     An ApplianceError before the headers are out is raised, so that it keeps its status; later it is sent as one last
-    event, written by `render_error`. While nothing comes, comments keep the connection open.
+    event, written by `render_error`. While nothing comes, comments keep the connection open; `comment` returns the text
+    of the next, a single line.
     """
 
     def __init__(
@@ -48,10 +53,15 @@ class SseResponse:
         chunks: AsyncGenerator[bytes, None],
         render_error: Callable[[ApplianceError], bytes],
         timing: StreamTiming,
+        *,
+        headers: Headers | None = None,
+        comment: Callable[[], str] = keep_alive,
     ) -> None:
         self._chunks = chunks
         self._render_error = render_error
         self._timing = timing
+        self._headers = [*_STREAM_HEADERS, *(headers or [])]
+        self._comment = comment
         self._is_started = False
         self._is_over = False
         self._num_sent = 0
@@ -92,18 +102,21 @@ class SseResponse:
             self._is_over = not more_body
             if not self._is_started:
                 self._is_started = True
-                await send({"type": "http.response.start", "status": 200, "headers": _STREAM_HEADERS})
+                await send({"type": "http.response.start", "status": 200, "headers": self._headers})
             await send({"type": "http.response.body", "body": data, "more_body": more_body})
 
     async def _keep_alive(self, send: Send) -> None:
         await asyncio.sleep(self._timing.headers_after_s)
         if not self._is_started:
-            await self._send(send, _KEEP_ALIVE)
+            await self._send_comment(send)
         while True:
             num_sent = self._num_sent
             await asyncio.sleep(self._timing.comment_every_s)
             if num_sent == self._num_sent:
-                await self._send(send, _KEEP_ALIVE)
+                await self._send_comment(send)
+
+    async def _send_comment(self, send: Send) -> None:
+        await self._send(send, b": %b\n\n" % self._comment().encode())
 
 
 async def unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:

@@ -78,11 +78,20 @@ class EncoderInput:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The KV of the first `num_tokens` of a sequence, as owned bytes; `layout` names their format and its version."""
+    """The KV of tokens `[start, end)` of a sequence, as owned bytes; `layout` names their format and its version.
 
+    They are good only behind the very tokens that stood before `start`: keys and values depend on all before them.
+    """
+
+    start: int
     num_tokens: int
     layout: str
     parts: tuple[memoryview, ...]
+
+    @property
+    def end(self) -> int:
+        """The position after the last token."""
+        return self.start + self.num_tokens
 
 
 class LoadedModel(Protocol):
@@ -109,11 +118,19 @@ class LoadedModel(Protocol):
     def free_tokens(self) -> int:
         """Return how many more tokens fit now; tokens shared between sequences count once."""
 
-    def snapshot(self, sequence: int, num_tokens: int) -> Snapshot:
-        """Return the KV of the first `num_tokens` of the sequence, which stays as it is."""
+    def snapshot(self, sequence: int, start: int, end: int) -> Snapshot:
+        """Return the KV of tokens `[start, end)` of the sequence, which stays as it is.
+
+        Only of the whole sequence, `[0, length)`, where `traits.can_truncate` is False.
+        """
 
     def restore(self, sequence: int, snapshot: Snapshot) -> None:
-        """Fill the empty `sequence` from a snapshot. Raises: KVCacheFull, SnapshotRejected."""
+        """Append a snapshot to a sequence that holds exactly the `snapshot.start` tokens before it.
+
+        All or nothing: when it raises, the sequence has the length it had. Bytes that were on a disk must have passed
+        a checksum before: another layout or length is noticed here, but not a number that changed, and a library may
+        take a damaged position for a real one. Raises: KVCacheFull, SnapshotRejected.
+        """
 
     def set_threads(self, decode: int, prefill: int) -> None:
         """Use so many threads from the next step on."""

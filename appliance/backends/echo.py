@@ -27,7 +27,7 @@ from appliance.backends.echo_description import KV_BYTES_PER_TOKEN, EchoOptions,
 from appliance.backends.echo_encoder import EchoEncoder, EchoInputs
 from appliance.backends.echo_parrot import favoured_token, noise_row, prefix_digests
 from appliance.backends.echo_tokenizer import EchoTokenizer
-from appliance.backends.rules import check_batch, check_copy, check_empty, check_layout, check_snapshot, check_truncate
+from appliance.backends.rules import check_batch, check_copy, check_restore, check_snapshot, check_truncate
 from appliance.core.plan import Artefact, LoadPlan
 from appliance.core.traits import ModelTraits
 from appliance.errors import BackendError
@@ -42,7 +42,7 @@ class EchoModel:
     def __init__(self, plan: LoadPlan, options: EchoOptions) -> None:
         self.traits = _traits(plan, options)
         self._options = options
-        self._layout = f"echo/1/{options.vocab}"
+        self._layout = f"echo/2/{options.vocab}"
         self._cells = CellTable(self.traits.kv_capacity_tokens, plan.max_sequences)
         self._tokens: list[list[int]] = [[] for _ in range(plan.max_sequences)]
         self._aborted = threading.Event()
@@ -95,16 +95,15 @@ class EchoModel:
         """Return how many more tokens fit."""
         return self._cells.num_free()
 
-    def snapshot(self, sequence: int, num_tokens: int) -> Snapshot:
+    def snapshot(self, sequence: int, start: int, end: int) -> Snapshot:
         """Return the tokens as bytes."""
-        check_snapshot(sequence, num_tokens, self.traits, self._cells)
-        content = np.array(self._tokens[sequence][:num_tokens], np.int32).tobytes()
-        return Snapshot(num_tokens, self._layout, (memoryview(content),))
+        check_snapshot(sequence, start, end, self.traits, self._cells)
+        content = np.array(self._tokens[sequence][start:end], np.int32).tobytes()
+        return Snapshot(start, end - start, self._layout, (memoryview(content),))
 
     def restore(self, sequence: int, snapshot: Snapshot) -> None:
-        """Fill the empty `sequence` from a snapshot."""
-        check_empty(sequence, self.traits, self._cells)
-        check_layout(snapshot, self._layout, self.traits)
+        """Append the tokens of a snapshot."""
+        check_restore(sequence, snapshot, self._layout, self.traits, self._cells)
         part = snapshot.parts[0]
         if part.nbytes != snapshot.num_tokens * KV_BYTES_PER_TOKEN:
             raise SnapshotRejected(f"a snapshot of {snapshot.num_tokens} tokens cannot have {part.nbytes} bytes")
@@ -190,6 +189,7 @@ def _traits(plan: LoadPlan, options: EchoOptions) -> ModelTraits:
         is_batch_invariant=True,
         kv_bytes_per_token=KV_BYTES_PER_TOKEN,
         max_adapters_per_step=0,
+        can_set_threads=False,
         is_prefill_batched=options.batch,
     )
 

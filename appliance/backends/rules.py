@@ -42,14 +42,9 @@ def check_batch(batch: Batch, traits: ModelTraits, lengths: Lengths) -> tuple[in
 
 def check_copy(source: int, target: int, num_tokens: int, traits: ModelTraits, lengths: Lengths) -> None:
     """Refuse to copy from nothing, onto something, or a part where only the whole can be. Raises: BackendError."""
-    _check_part(source, num_tokens, traits, lengths)
-    check_empty(target, traits, lengths)
-
-
-def check_empty(sequence: int, traits: ModelTraits, lengths: Lengths) -> None:
-    """Refuse to fill a sequence that holds something. Raises: BackendError."""
-    _check_sequence(sequence, traits)
-    _require(lengths.length(sequence) == 0, f"sequence {sequence} is not empty")
+    _check_range(source, 0, num_tokens, traits, lengths)
+    _check_sequence(target, traits)
+    _require(lengths.length(target) == 0, f"sequence {target} is not empty")
 
 
 def check_truncate(sequence: int, num_tokens: int, traits: ModelTraits, lengths: Lengths) -> None:
@@ -60,17 +55,27 @@ def check_truncate(sequence: int, num_tokens: int, traits: ModelTraits, lengths:
     _require(traits.can_truncate or num_tokens in (0, length), "this model's cache can only be dropped as a whole")
 
 
-def check_snapshot(sequence: int, num_tokens: int, traits: ModelTraits, lengths: Lengths) -> None:
+def check_snapshot(sequence: int, start: int, end: int, traits: ModelTraits, lengths: Lengths) -> None:
     """Refuse a snapshot of more than there is, or of a part where only the whole can be taken. Raises: BackendError."""
-    _check_part(sequence, num_tokens, traits, lengths)
+    _check_range(sequence, start, end, traits, lengths)
 
 
-def check_layout(snapshot: Snapshot, layout: str, traits: ModelTraits) -> None:
-    """Refuse a snapshot that another model, backend or version made. Raises: SnapshotRejected."""
+def check_restore(sequence: int, snapshot: Snapshot, layout: str, traits: ModelTraits, lengths: Lengths) -> None:
+    """Refuse to append a snapshot to other tokens than those before it, and one that this model did not make.
+
+    Raises: BackendError; SnapshotRejected, if another model, backend or version made it.
+    """
+    _check_sequence(sequence, traits)
+    length = lengths.length(sequence)
+    _require(length == snapshot.start, f"sequence {sequence} holds {length} tokens, not {snapshot.start}")
     if snapshot.layout != layout:
         raise SnapshotRejected(f"the snapshot is of layout {snapshot.layout}, this model reads {layout}")
-    if not 0 < snapshot.num_tokens <= traits.max_context_tokens or len(snapshot.parts) != 1:
-        raise SnapshotRejected(f"a snapshot of {snapshot.num_tokens} tokens in {len(snapshot.parts)} parts is not ours")
+    is_possible = snapshot.start < snapshot.end <= traits.max_context_tokens and (
+        traits.can_truncate or snapshot.start == 0
+    )
+    if not is_possible or len(snapshot.parts) != 1:
+        tokens = f"tokens [{snapshot.start}, {snapshot.end})"
+        raise SnapshotRejected(f"a snapshot of {tokens} in {len(snapshot.parts)} parts is not ours")
 
 
 def _refuse_run(run: Run, traits: ModelTraits, lengths: Lengths) -> NoReturn:
@@ -83,11 +88,11 @@ def _refuse_run(run: Run, traits: ModelTraits, lengths: Lengths) -> NoReturn:
     )
 
 
-def _check_part(sequence: int, num_tokens: int, traits: ModelTraits, lengths: Lengths) -> None:
+def _check_range(sequence: int, start: int, end: int, traits: ModelTraits, lengths: Lengths) -> None:
     _check_sequence(sequence, traits)
     length = lengths.length(sequence)
-    _require(0 < num_tokens <= length, f"sequence {sequence} holds {length} tokens, not {num_tokens}")
-    _require(traits.can_truncate or num_tokens == length, "this model's cache can only be taken as a whole")
+    _require(0 <= start < end <= length, f"sequence {sequence} holds {length} tokens, not [{start}, {end})")
+    _require(traits.can_truncate or end - start == length, "this model's cache can only be taken as a whole")
 
 
 def _check_sequence(sequence: int, traits: ModelTraits) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from appliance.backends.registry import estimate
 from appliance.core.hardware import HardwareSnapshot
-from appliance.core.plan import Artefact, BackendDescriptor, LoadPlan, MemoryEstimate, StepLimits
+from appliance.core.plan import Artefact, BackendDescriptor, LoadPlan, MemoryEstimate, SnapshotTiers, StepLimits
 from appliance.core.units import format_bytes
 from appliance.errors import BackendError, DoesNotFit
-from appliance.settings import EngineSettings
+from appliance.settings import EngineSettings, KvSettings
 from models.manifest import ModelDetails
 
 DEFAULT_CONTEXT_TOKENS = 32_768
@@ -27,23 +27,22 @@ def select(
     snapshot: HardwareSnapshot,
     descriptors: Sequence[BackendDescriptor],
     settings: EngineSettings,
+    kv: KvSettings,
     *,
     memory_available_bytes: int,
     memory_reserve_ratio: float,
 ) -> LoadPlan:
     """Return the plan for a model. Raises: BackendError (nothing here runs it), DoesNotFit, both with what mends it."""
     backend = _choose_backend(model, artefact, descriptors)
-    limits = StepLimits(
-        max_sequences=max(_MAX_SEQUENCES, 2 * settings.max_step_sequences),
-        max_step_sequences=settings.max_step_sequences,
-        max_step_tokens=max(_MAX_STEP_TOKENS, settings.max_step_sequences),
-    )
+    limits = _choose_limits(settings)
     kv_type, kv_reasons = _choose_kv_type(backend, details, settings)
     need = estimate(backend.name, artefact, details, _largest_call(details, settings, limits), kv_type)
     budget_bytes = memory_available_bytes - int(memory_reserve_ratio * snapshot.memory.total_bytes)
     tokens_that_fit = _tokens_that_fit(model, need, budget_bytes)
     context_tokens, context_reason = _choose_context(details, settings, tokens_that_fit)
     capacity_tokens = _choose_capacity(details, context_tokens, settings, tokens_that_fit)
+    needed_bytes = need.weights_bytes + need.scratch_bytes + capacity_tokens * need.kv_bytes_per_token
+    kept_bytes = _choose_kept(details, kv, capacity_tokens * need.kv_bytes_per_token, budget_bytes - needed_bytes)
     threads = settings.threads or snapshot.processor.usable_cores
     return LoadPlan(
         model=model,
@@ -63,11 +62,12 @@ def select(
         provider=settings.provider,
         provider_fallback=settings.provider_fallback,
         accelerators=snapshot.accelerators,
-        estimated_bytes=need.weights_bytes + need.scratch_bytes + capacity_tokens * need.kv_bytes_per_token,
+        snapshots=SnapshotTiers(memory_bytes=kept_bytes),
+        estimated_bytes=needed_bytes + kept_bytes,
         reasons=(
             f"{backend.name} runs {artefact.format} files here: {backend.message}",
             context_reason,
-            _memory_reason(capacity_tokens, need, budget_bytes),
+            _memory_reason(capacity_tokens, need, kept_bytes, budget_bytes),
             *kv_reasons,
             f"{threads} threads: " + ("set" if settings.threads else "one for each physical core that may be used"),
         ),
@@ -86,6 +86,14 @@ def _choose_backend(model: str, artefact: Artefact, descriptors: Sequence[Backen
     return ready[0]
 
 
+def _choose_limits(settings: EngineSettings) -> StepLimits:
+    return StepLimits(
+        max_sequences=max(_MAX_SEQUENCES, 2 * settings.max_step_sequences),
+        max_step_sequences=settings.max_step_sequences,
+        max_step_tokens=max(_MAX_STEP_TOKENS, settings.max_step_sequences),
+    )
+
+
 def _choose_kv_type(
     backend: BackendDescriptor, details: ModelDetails | None, settings: EngineSettings
 ) -> tuple[str, tuple[str, ...]]:
@@ -98,11 +106,12 @@ def _choose_kv_type(
     return own, (f"keys and values as {own}: {backend.name} does not offer {wanted}",)
 
 
-def _memory_reason(capacity_tokens: int, need: MemoryEstimate, budget_bytes: int) -> str:
+def _memory_reason(capacity_tokens: int, need: MemoryEstimate, kept_bytes: int, budget_bytes: int) -> str:
     kv_bytes = capacity_tokens * need.kv_bytes_per_token
     return (
-        f"a KV cache of {capacity_tokens} tokens takes {format_bytes(kv_bytes)} beside "
-        f"{format_bytes(need.weights_bytes)} of weights, of {format_bytes(budget_bytes)} that may be used"
+        f"a KV cache of {capacity_tokens} tokens takes {format_bytes(kv_bytes)}, prefixes that left it "
+        f"{format_bytes(kept_bytes)} at most, beside {format_bytes(need.weights_bytes)} of weights, "
+        f"of {format_bytes(budget_bytes)} that may be used"
     )
 
 
@@ -139,6 +148,17 @@ def _choose_capacity(
         return max(context_tokens, min(settings.kv_capacity_tokens, _round_down(tokens_that_fit)))
     wanted = min(DEFAULT_KV_CAPACITY_TOKENS, context_tokens * settings.max_step_sequences)
     return max(context_tokens, min(wanted, _round_down(tokens_that_fit // 2)))
+
+
+def _choose_kept(details: ModelDetails | None, kv: KvSettings, kv_bytes: int, left_bytes: int) -> int:
+    """Return the memory for prefixes that left the KV cache: by default half of it, and never more than what is left.
+
+    What is left is nothing where a context that was set takes more than the memory holds.
+    """
+    if _is_encoder(details):
+        return 0
+    wanted_bytes = kv_bytes // 2 if kv.memory_bytes is None else kv.memory_bytes
+    return max(0, min(wanted_bytes, left_bytes))
 
 
 def _is_encoder(details: ModelDetails | None) -> bool:

@@ -2,7 +2,10 @@
 
 import argparse
 
-from appliance.core.admin import LoadedModelStatus, MachineStatus, Status
+import msgspec
+
+from appliance.client import Client, ClientError
+from appliance.core.admin import LoadedModelStatus, MachineStatus, RecentFigures, Requests, RequestStatus, Status
 from appliance.core.units import format_bytes, format_seconds
 
 from .arguments import Group, add_command
@@ -11,14 +14,21 @@ from .exits import DONE
 from .output import print_json, printable, table
 
 DESCRIPTION = """
-Show what the daemon does now: the models in memory, the requests that run and wait, and the state of the machine.
+Show what the daemon does now: the models in memory, the requests that run and wait (a key of scope 'use' does not see
+them), and the state of the machine. With --json also the requests that ended last.
 """
 EXAMPLES = """
 appliance ps
 appliance ps --json
 watch appliance ps
 """
+MAX_REQUESTS = 18
 HEADERS = ("NAME", "STATE", "BACKEND", "MEMORY", "RUN", "WAIT", "TOKENS/S", "UNLOADS")
+REQUEST_HEADERS = (
+    *("REQUEST", "CALLER", "CLASS", "MODEL", "STATE"),
+    *("PROMPT", "CACHED", "WRITTEN", "TOKENS/S", "TIME"),
+)
+_MAX_NAME_LENGTH = 20
 
 
 def register(group: Group) -> None:
@@ -27,12 +37,23 @@ def register(group: Group) -> None:
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> int:
-    status = context.client().status()
+    client = context.client()
+    status, requests = client.status(), _requests(client)
     if context.is_json:
-        print_json(status)
+        print_json(msgspec.to_builtins(status) | (msgspec.to_builtins(requests) if requests else {}))
     else:
-        print("\n".join(_lines(status)))
+        print("\n".join(_lines(status) + (_request_lines(requests) if requests else [])))
     return DONE
+
+
+def _requests(client: Client) -> Requests | None:
+    """Return what operators may see, None with a key that may not."""
+    try:
+        return client.requests()
+    except ClientError as error:
+        if error.status == 403:
+            return None
+        raise
 
 
 def _lines(status: Status) -> list[str]:
@@ -70,3 +91,44 @@ def _row(model: LoadedModelStatus) -> tuple[str, ...]:
         f"{model.tokens_per_s:.1f}",
         "never (pinned)" if model.is_pinned else unloads,
     )
+
+
+def _request_lines(requests: Requests) -> list[str]:
+    active = [request for request in requests.requests if request.state in ("running", "paused", "waiting")]
+    lines = []
+    if active:
+        lines += ["", table(REQUEST_HEADERS, map(_request_row, active[:MAX_REQUESTS]), right=REQUEST_HEADERS[5:9])]
+    if len(active) > MAX_REQUESTS:
+        lines.append(f"and {len(active) - MAX_REQUESTS} more; --json has all")
+    return [*lines, "", _recent(requests.recent)] if requests.recent.num_requests else lines
+
+
+def _request_row(request: RequestStatus) -> tuple[str, ...]:
+    return (
+        request.id[:8],
+        _shortened(request.caller),
+        request.priority,
+        _shortened(request.model),
+        request.state,
+        "-" if request.prompt_tokens is None else str(request.prompt_tokens),
+        "-" if request.cached_tokens is None else str(request.cached_tokens),
+        str(request.completion_tokens),
+        "-" if request.tokens_per_s is None else f"{request.tokens_per_s:.1f}",
+        format_seconds(request.duration_s),
+    )
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _MAX_NAME_LENGTH else f"{name[: _MAX_NAME_LENGTH - 1]}…"
+
+
+def _recent(recent: RecentFigures) -> str:
+    plural = "" if recent.num_requests == 1 else "s"
+    figures = [f"last {recent.window_s / 60:.0f} min: {recent.num_requests} request{plural} answered"]
+    if recent.median_ttft_s is not None:
+        figures.append(f"first token after {format_seconds(recent.median_ttft_s)}")
+    if recent.median_tokens_per_s is not None:
+        figures.append(f"{recent.median_tokens_per_s:.1f} tokens/s each (medians)")
+    if recent.cached_ratio is not None:
+        figures.append(f"{recent.cached_ratio:.0%} of prompt tokens from the cache")
+    return ", ".join(figures)

@@ -20,6 +20,7 @@ from appliance.core.admin import (
     Progress,
     ProgressEvent,
     Removed,
+    Requests,
     Status,
 )
 from appliance.core.caller import Scope
@@ -52,6 +53,14 @@ class Client:
     def status(self) -> Status:
         """Return what the daemon does at this moment."""
         return self._transport.call("GET", "/admin/v1/status", Status)
+
+    def requests(self) -> Requests:
+        """Return the requests that run, wait and ended lately, without their content."""
+        return self._transport.call("GET", "/admin/v1/requests", Requests)
+
+    def cancel_request(self, request_id: str) -> None:
+        """End a request by its own id or by that of its answer."""
+        self._transport.send("DELETE", "/admin/v1/requests/" + quote(request_id, safe=""))
 
     def hardware(self, *, with_bandwidth: bool = False) -> Hardware:
         """Return what the daemon's machine is and does; measuring the memory takes all its cores for a second."""

@@ -5,7 +5,8 @@ from typing import Literal
 import msgspec
 
 from .caller import Scope
-from .events import ModelState
+from .events import ModelState, Outcome
+from .request import Priority, RequestId
 
 
 class LoadedModelStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +62,50 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[LoadedModelStatus, ...]
     machine: MachineStatus
     versions: Versions
+
+
+RequestState = Literal["waiting", "running", "paused", "done", "failed", "cancelled"]
+
+
+class RequestStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that waits, runs or has ended, without anything of what it says. What is not known yet is None.
+
+    `arrived_s` counts from the epoch. `queue_s` and `ttft_s` start at the arrival; `tokens_per_s` starts at the first
+    token. `reason` says how it ended.
+    """
+
+    id: RequestId
+    model: str
+    caller: str
+    priority: Priority
+    state: RequestState
+    arrived_s: float
+    duration_s: float
+    queue_s: float | None = None
+    ttft_s: float | None = None
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    completion_tokens: int = 0
+    tokens_per_s: float | None = None
+    reason: Outcome | None = None
+    error: str | None = None
+
+
+class RecentFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests that ended well within the last `window_s`. Both medians are over requests, None without any."""
+
+    window_s: float
+    num_requests: int
+    median_ttft_s: float | None
+    median_tokens_per_s: float | None
+    cached_ratio: float | None
+
+
+class Requests(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer of `GET /admin/v1/requests`: what runs, what waits, each by arrival, then what ended, newest first."""
+
+    requests: tuple[RequestStatus, ...]
+    recent: RecentFigures
 
 
 class ModelLoss(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

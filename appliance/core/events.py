@@ -4,7 +4,8 @@ from typing import Literal
 
 import msgspec
 
-from .request import RequestId
+from .plan import Calibration
+from .request import Priority, RequestId
 
 FinishReason = Literal["stop", "length"]
 Outcome = Literal["stop", "length", "cancelled", "error"]
@@ -39,15 +40,23 @@ class TokenLogprob(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens of one choice: the prompt's, those of it found in the cache, and the generated ones."""
+    """Tokens of one choice: the prompt's, those of it found in the cache, and the generated ones.
+
+    Of those, `accepted_draft_tokens` were guessed and confirmed; `rejected_draft_tokens` were guessed in vain.
+    """
 
     prompt_tokens: int
     cached_tokens: int
     completion_tokens: int
+    accepted_draft_tokens: int = 0
+    rejected_draft_tokens: int = 0
 
 
 class Timings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the time of one choice went, measured in the worker: waiting there, reading the prompt, generating."""
+    """Where the time of one choice went, as its worker knows: until it had its place, prefill, from the first token on.
+
+    The daemon's queue is part of `queue_s`.
+    """
 
     queue_s: float
     prefill_s: float
@@ -116,12 +125,20 @@ class ModelStateChanged(msgspec.Struct, frozen=True, kw_only=True):
     memory_bytes: int | None = None
 
 
+class ModelCalibrated(msgspec.Struct, frozen=True, kw_only=True):
+    """A model was measured while it loaded, which need not be done again."""
+
+    model: str
+    calibration: Calibration
+
+
 class RequestQueued(msgspec.Struct, frozen=True, kw_only=True):
     """A request passed every check that needs no worker and waits for its place."""
 
     id: RequestId
     model: str
     caller: str
+    priority: Priority
 
 
 class RequestAccepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,8 +161,20 @@ class TokensEmitted(msgspec.Struct, frozen=True, kw_only=True):
     is_first: bool
 
 
+class RequestPaused(msgspec.Struct, frozen=True, kw_only=True):
+    """A running request leaves its places to others for a while or, with `is_paused` False, goes on."""
+
+    id: RequestId
+    model: str
+    is_paused: bool
+
+
 class RequestEnded(msgspec.Struct, frozen=True, kw_only=True):
-    """A request is over, with what it cost. Token counts are sums over its choices, the prompt counted once."""
+    """A request is over, with what it cost. Token counts are sums over its choices, the prompt counted once.
+
+    `timings` are the worker's for the choice that read the prompt, None when that one did not come to its end;
+    `decode_tokens_per_s` is the speed at which it wrote all tokens but the first, None where it wrote no more.
+    """
 
     id: RequestId
     model: str
@@ -155,8 +184,31 @@ class RequestEnded(msgspec.Struct, frozen=True, kw_only=True):
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
+    accepted_draft_tokens: int = 0
+    rejected_draft_tokens: int = 0
+    timings: Timings | None = None
+    decode_tokens_per_s: float | None = None
     mean_token_probability: float | None = None
     error: str | None = None
+
+
+class ModelMeasured(msgspec.Struct, frozen=True, kw_only=True):
+    """A worker told its state; `num_preemptions` counts from the worker's start.
+
+    `kv_used_tokens` are those of prefixes that wait for a next request, too.
+    """
+
+    model: str
+    kv_used_tokens: int
+    kv_capacity_tokens: int
+    num_preemptions: int
+
+
+class MemoryRanShort(msgspec.Struct, frozen=True, kw_only=True):
+    """A model's device ran out of memory; `measure` says in words what was given up so that it could go on."""
+
+    model: str
+    measure: str
 
 
 class JobStateChanged(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,5 +233,15 @@ class JobProgressed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SystemEvent = (
-    ModelStateChanged | RequestQueued | RequestAccepted | TokensEmitted | RequestEnded | JobStateChanged | JobProgressed
+    ModelStateChanged
+    | ModelCalibrated
+    | ModelMeasured
+    | RequestQueued
+    | RequestAccepted
+    | RequestPaused
+    | TokensEmitted
+    | RequestEnded
+    | MemoryRanShort
+    | JobStateChanged
+    | JobProgressed
 )

@@ -3,7 +3,7 @@
 import msgspec
 
 from .events import Accepted, Delta, Encoded, ErrorInfo, Failed, Finished
-from .plan import LoadPlan
+from .plan import Calibration, LoadPlan
 from .request import Request, RequestId
 from .traits import ModelTraits
 
@@ -15,14 +15,32 @@ class Load(msgspec.Struct, frozen=True, kw_only=True, tag="load"):
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True, tag="start"):
-    """Begin a request, all of its choices. `waited_s` is how long it had waited in the daemon."""
+    """Begin a request, all of its choices. `waited_s` is how long it had waited in the daemon.
+
+    Within its class, a request of lower `rank` goes first. `caller` and `weight` say whose share of the steps it uses.
+    """
 
     request: Request
     waited_s: float
+    rank: float = 0.0
+    caller: str = ""
+    weight: float = 1.0
 
 
 class Cancel(msgspec.Struct, frozen=True, kw_only=True, tag="cancel"):
     """Forget a request, running or waiting. No event about it follows."""
+
+    id: RequestId
+
+
+class Pause(msgspec.Struct, frozen=True, kw_only=True, tag="pause"):
+    """Let go of a running request's places at the next token; what was computed is kept for its return."""
+
+    id: RequestId
+
+
+class Resume(msgspec.Struct, frozen=True, kw_only=True, tag="resume"):
+    """Go on with a paused request where it stopped."""
 
     id: RequestId
 
@@ -38,10 +56,11 @@ class Loading(msgspec.Struct, frozen=True, kw_only=True, tag="loading"):
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True, tag="ready"):
-    """The model answers. `memory_bytes` is the worker's resident memory, measured."""
+    """The model answers. `memory_bytes` is the worker's resident memory, measured; `calibration` is what is new."""
 
     traits: ModelTraits
     memory_bytes: int
+    calibration: Calibration | None = None
 
 
 class LoadFailed(msgspec.Struct, frozen=True, kw_only=True, tag="load_failed"):
@@ -51,7 +70,11 @@ class LoadFailed(msgspec.Struct, frozen=True, kw_only=True, tag="load_failed"):
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True, tag="stats"):
-    """The worker's state, about once a second while it works and once when it falls idle."""
+    """The worker's state, about once a second while it works and once when it falls idle.
+
+    `snapshot_*_bytes` are what prefixes take beside the KV cache; `num_drafted` and `num_accepted` count guessed tokens
+    since the worker started, and those of them that came true.
+    """
 
     num_running: int
     num_waiting: int
@@ -61,7 +84,20 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, tag="stats"):
     num_steps: int
     tokens_per_s: float
     memory_bytes: int
+    snapshot_memory_bytes: int = 0
+    snapshot_disk_bytes: int = 0
+    num_drafted: int = 0
+    num_accepted: int = 0
 
 
-ToWorker = Load | Start | Cancel | Stop
-FromWorker = Loading | Ready | LoadFailed | Accepted | Delta | Encoded | Finished | Failed | Stats
+class MemoryPressure(msgspec.Struct, frozen=True, kw_only=True, tag="memory_pressure"):
+    """The device ran out of memory. `measure` says in words what the worker gave up to go on.
+
+    None: nothing was left to give up, and the worker ends; a smaller context may still fit.
+    """
+
+    measure: str | None
+
+
+ToWorker = Load | Start | Cancel | Pause | Resume | Stop
+FromWorker = Loading | Ready | LoadFailed | Accepted | Delta | Encoded | Finished | Failed | Stats | MemoryPressure

@@ -36,13 +36,27 @@ class BackendDescriptor(msgspec.Struct, frozen=True, kw_only=True):
     version: str | None
 
 
+class SnapshotTiers(msgspec.Struct, frozen=True, kw_only=True):
+    """Where computed prefixes stay beside the KV cache: bytes in main memory, and a folder with bytes on disk.
+
+    `folder` belongs to this model run in this way alone; the empty string means no disk. `max_written_bytes_per_day`
+    spares storage that wears out, None being no limit.
+    """
+
+    memory_bytes: int = 0
+    folder: str = ""
+    disk_bytes: int = 0
+    max_written_bytes_per_day: int | None = None
+
+
 class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a worker needs to load a model, and why it was chosen so.
 
     `context_tokens` limits one sequence, `kv_capacity_tokens` all sequences together; `estimated_bytes` is the memory
     of weights, KV cache and scratch; `step_time_target_s` bounds a step while other sequences decode. A library that
     can compute in several places chooses among the `accelerators` of the machine when it loads: `provider` names the
-    place, and `provider_fallback` says what happens when it does not work.
+    place, and `provider_fallback` says what happens when it does not work. The worker measures the `thread_candidates`,
+    the planned number first; there are none where the threads are known or set.
     """
 
     model: str
@@ -64,6 +78,8 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     provider: str = "auto"
     provider_fallback: Literal["allow", "warn", "refuse"] = "warn"
     accelerators: tuple[Accelerator, ...] = ()
+    snapshots: SnapshotTiers = SnapshotTiers()
+    thread_candidates: tuple[int, ...] = ()
 
 
 class StepLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,3 +97,10 @@ class MemoryEstimate(msgspec.Struct, frozen=True, kw_only=True):
     kv_bytes_per_token: int
     kv_type: str
     scratch_bytes: int
+
+
+class Calibration(msgspec.Struct, frozen=True, kw_only=True):
+    """The fastest numbers of threads for a model on this machine, measured while nobody else used it."""
+
+    threads_decode: int
+    threads_prefill: int

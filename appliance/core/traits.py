@@ -28,7 +28,8 @@ class ModelTraits(msgspec.Struct, frozen=True, kw_only=True):
     Tokens of copies are shared or, where `copy_cost` is "memory", count again. Where `is_batch_invariant`, the logits
     of a sequence are the same, bit by bit, alone and among others, and however its tokens were cut into runs. Where the
     grid is wider than 1, that holds for cuts on the grid that make no other run of a single token: one token alone is
-    computed in another way than within a longer run.
+    computed in another way than within a longer run. Where not `can_set_threads`, a model keeps the threads that it was
+    loaded with.
 
     A model that embeds or scores has no KV cache and no call but `embed`, whose rows are `row_width` numbers: the
     embedding, or a logit for each label. `max_step_tokens` is then what one call should hold, but for a longer input.
@@ -50,4 +51,5 @@ class ModelTraits(msgspec.Struct, frozen=True, kw_only=True):
     kv_bytes_per_token: int
     max_adapters_per_step: int
     is_prefill_batched: bool = True
+    can_set_threads: bool = True
     row_width: int = 0

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from appliance.core.traits import ModelTraits
 
 MIN_CHUNK_TOKENS = 16  # below this a prefill beside decodes would take longer in overhead than in reading
@@ -46,6 +48,14 @@ def plan_step(works: Sequence[Work], traits: ModelTraits, prefill_budget_tokens:
         tokens_left -= counts[index]
         chunks_left -= counts[index] > 0
     return counts
+
+
+def smaller_steps(traits: ModelTraits) -> ModelTraits | None:
+    """Return the limits with steps of half as many tokens, None where less would let no prompt advance."""
+    least = max(MIN_CHUNK_TOKENS, traits.chunk_multiple_tokens, traits.max_step_sequences)
+    if traits.max_step_tokens <= least:
+        return None
+    return replace(traits, max_step_tokens=max(traits.max_step_tokens // 2, least))
 
 
 def chunk_tokens(work: Work, budget_tokens: int, grid_tokens: int) -> int:

@@ -69,6 +69,9 @@ class EncodingEngine:
         """Forget a request."""
         self._jobs.pop(request_id, None)
 
+    def close(self) -> None:
+        """Leave nothing behind: there is nothing to keep."""
+
     def step(self) -> list[RequestEvent]:
         """Compute the next inputs and return what became of them."""
         chosen = self._choose()
@@ -147,7 +150,7 @@ class EncodingEngine:
         del self._jobs[job.request.id]
         prepared, now_s = job.prepared, self._clock()
         begun_s = now_s if job.begun_s is None else job.begun_s
-        queue_s = begun_s - prepared.received_s + prepared.waited_s
+        queue_s = begun_s - prepared.arrival.received_s + prepared.arrival.waited_s
         return Finished(
             id=job.request.id,
             choice=0,

@@ -1,72 +1,107 @@
 """The engine: continuous batching over one loaded model. Sequences join and leave at every step.
 
-Owns the sequences, the handles and the prefix index; the model owns the KV memory. Runs on the worker's step thread,
+Owns the sequences and their order; `kv.py` owns what they hold, the model the memory. Runs on the worker's step thread,
 without locks. `DESIGN.md` beside this file draws the life of a sequence.
 """
 
 import itertools
+import logging
 from collections.abc import Callable
+from typing import NamedTuple
 
 from appliance.backends.base import (
     Batch,
     KVCacheFull,
     LoadedModel,
     LogitsArray,
-    Run,
-    SnapshotRejected,
     StepAborted,
     StepOutput,
     Tokenizer,
 )
 from appliance.core.events import Accepted, Failed, RequestEvent
-from appliance.core.messages import Stats
-from appliance.core.request import PRIORITY_RANK, RequestId
+from appliance.core.messages import MemoryPressure, Stats
+from appliance.core.request import RequestId
 from appliance.errors import BackendError, InvalidRequest, OutOfDeviceMemory, to_info
 
-from .batcher import plan_step
-from .cost import CostModel, StepShape
-from .offload import OffloadedPrefix, OffloadedPrefixes
-from .prefix import Entry, Grid, PrefixIndex
+from .batcher import smaller_steps
+from .drafting import Drafting
+from .kv import KVCache, Source
+from .planning import Part, Planning
+from .prefix import Grid, PrefixIndex
 from .prompt import PreparedRequest
 from .sampler import Scratch
 from .sequence import Sequence, Vocabulary
+from .tiers import Limits, Tiers
+from .turns import displaced, last_in_class_below
 
-MIN_SHARED_TOKENS = 32  # waiting for another's prefill to be copied must save more than this
-MAX_IDLE_TOKENS = 512  # where idle cells slow every step, no more stay in the cache while others run
-LEARN_EVERY_STEPS = 8  # of those without prefill, which come by the thousand and are much alike
-OFFLOAD_RATIO = 0.5  # of the KV cache's own size: what prefixes may take in main memory
+MEMORY_RATIO = 0.5  # of the KV cache's own size: what kept prefixes take in main memory where no plan says
+
+_log = logging.getLogger(__name__)
+
+EngineEvent = RequestEvent | MemoryPressure
+
+
+class _Obstacle(NamedTuple):
+    """A place or room is missing; `victim` has less right to its own, None: nobody has."""
+
+    victim: Sequence | None
 
 
 class Engine:
     """One model's sequences, from their prompt to their last token."""
 
     def __init__(
-        self, model: LoadedModel, tokenizer: Tokenizer, step_time_target_s: float, clock: Callable[[], float]
+        self,
+        model: LoadedModel,
+        tokenizer: Tokenizer,
+        step_time_target_s: float,
+        clock: Callable[[], float],
+        tiers: Tiers | None = None,
+        *,
+        speculates: bool = True,
     ) -> None:
-        """`clock` returns monotonic seconds."""
+        """`clock` returns monotonic seconds. Without `tiers`, prefixes are kept in main memory only."""
         traits = model.traits
+        grid = Grid(traits.chunk_multiple_tokens, traits.can_truncate)
+        if tiers is None:
+            memory_bytes = int(traits.kv_capacity_tokens * traits.kv_bytes_per_token * MEMORY_RATIO)
+            tiers = Tiers(grid, Limits(memory_bytes, 0), None, lambda: None)
         self._model = model
         self._clock = clock
-        self._step_time_target_s = step_time_target_s
         self._traits = traits
+        self._tiers = tiers
+        self._kv = KVCache(model, PrefixIndex(grid), tiers, clock)
         self._vocabulary = Vocabulary(tokenizer, Scratch(traits.vocab_size), traits.max_context_tokens)
-        self._cost = CostModel()
-        grid = Grid(traits.chunk_multiple_tokens, traits.can_truncate)
-        self._index = PrefixIndex(grid)
-        max_bytes = int(traits.kv_capacity_tokens * traits.kv_bytes_per_token * OFFLOAD_RATIO)
-        self._offloaded = OffloadedPrefixes(grid, max_bytes)
-        self._free_handles = list(range(traits.max_sequences - 1, -1, -1))
+        self._drafting = Drafting(is_on=speculates and traits.can_truncate)
+        self._planning = Planning(step_time_target_s, self._drafting)
         self._waiting: list[Sequence] = []
         self._running: list[Sequence] = []
-        self._arrivals = itertools.count()
+        self._paused: list[Sequence] = []
+        self._numbers = itertools.count()
+        self._is_fetching = False
+        self._pressure: list[MemoryPressure] = []
         self.num_steps = 0
         self.num_preemptions = 0
         self.num_tokens_done = 0
 
     @property
     def has_work(self) -> bool:
-        """Whether a step would do anything."""
-        return bool(self._waiting or self._running)
+        """Whether a step would do anything now."""
+        return bool(self._running or self._kv.has_unsaved or (self._waiting and not self._is_fetching))
+
+    def wake(self) -> None:
+        """Look again at what waits for the disk."""
+        self._is_fetching = False
+
+    def close(self) -> None:
+        """Keep on disk what is worth it. Nothing may be called afterwards."""
+        for sequence in list(self._running):
+            self._leave(sequence)
+        while self._kv.has_unsaved:
+            self._kv.tend(others_running=False)
+        self._tiers.close()
+
+    # What the daemon asks
 
     def start(self, prepared: PreparedRequest) -> list[RequestEvent]:
         """Queue every choice of a request. Returns its failure where it can never run."""
@@ -80,226 +115,181 @@ class Engine:
             return [Failed(id=request.id, error=to_info(problem))]
         try:
             choices = [
-                Sequence(prepared, choice, next(self._arrivals), self._vocabulary)
+                Sequence(prepared, choice, next(self._numbers), self._vocabulary)
                 for choice in range(request.num_choices)
             ]
         except InvalidRequest as problem:
             return [Failed(id=request.id, error=to_info(problem))]
-        self._waiting += choices
-        self._waiting.sort(key=_order)
+        self._wait(*choices)
         return []
 
     def cancel(self, request_id: RequestId) -> None:
         """Forget a request; what it computed stays as a retained prefix."""
-        self._waiting = [sequence for sequence in self._waiting if sequence.request.id != request_id]
+        for sequence in [s for s in (*self._waiting, *self._paused) if s.request.id == request_id]:
+            self._forget(sequence)
         for sequence in [s for s in self._running if s.request.id == request_id]:
             self._leave(sequence)
 
-    def step(self) -> list[RequestEvent]:
-        """Compute one step and return what happened, in the order of the sequences."""
-        events = self._admit()
-        try:
-            planned, output, step_s = self._compute()
-        except StepAborted:
-            return events
-        self.num_steps += 1
-        self._learn(planned, step_s)
-        for sequence, count in planned:
-            assert sequence.handle is not None
-            sequence.num_computed += count
-            self._index.extend(sequence.handle, sequence.num_computed)
-        for (sequence, _), rows in zip(planned, output.logits, strict=True):
-            if len(rows) and sequence.handle is not None:
-                events += self._draw(sequence, rows[-1])
-        return events
+    def pause(self, request_id: RequestId) -> None:
+        """Take a request's sequences out of the steps until `resume`; nothing they computed is lost."""
+        for sequence in [s for s in self._running if s.request.id == request_id]:
+            self._preempt(sequence)
+        self._paused += [s for s in self._waiting if s.request.id == request_id]
+        self._waiting = [s for s in self._waiting if s.request.id != request_id]
 
-    def _draw(self, sequence: Sequence, row: LogitsArray) -> list[RequestEvent]:
-        try:
-            events: list[RequestEvent] = [sequence.accept(row, self._clock)]
-        except BackendError as error:  # a row of NaN: the other sequences of the step are well
-            self.cancel(sequence.request.id)
-            return [Failed(id=sequence.request.id, error=to_info(error))]
-        self.num_tokens_done += 1
-        if sequence.finish_reason is not None:
-            events.append(sequence.finished(self._clock()))
-            self._leave(sequence)
-        return events
+    def resume(self, request_id: RequestId) -> None:
+        """Let a paused request compete for a place again."""
+        self._wait(*(s for s in self._paused if s.request.id == request_id))
+        self._paused = [s for s in self._paused if s.request.id != request_id]
 
     def stats(self, tokens_per_s: float, memory_bytes: int) -> Stats:
         """Return the engine's state with the figures that the worker measured."""
         return Stats(
             num_running=len(self._running),
-            num_waiting=len(self._waiting),
+            num_waiting=len(self._waiting) + len(self._paused),
             kv_used_tokens=self._traits.kv_capacity_tokens - self._model.free_tokens(),
-            kv_retained_tokens=self._index.retained_tokens,
+            kv_retained_tokens=self._kv.retained_tokens,
             num_preemptions=self.num_preemptions,
             num_steps=self.num_steps,
             tokens_per_s=tokens_per_s,
             memory_bytes=memory_bytes,
+            snapshot_memory_bytes=self._tiers.memory_bytes,
+            snapshot_disk_bytes=self._tiers.disk_bytes,
+            num_drafted=self._drafting.num_drafted,
+            num_accepted=self._drafting.num_accepted,
         )
 
     def check_integrity(self) -> None:
-        """Assert that index, handles and model agree. For tests."""
-        self._index.check_integrity()
-        self._offloaded.check_integrity()
-        running = {s.handle for s in self._running}
-        assert len(running) == len(self._running)
-        assert len(self._index) + len(self._free_handles) == self._traits.max_sequences
-        assert self._index.num_retained() == len(self._index) - len(self._running)
-        for sequence in self._running:
-            assert sequence.handle is not None
-            assert self._model.length_tokens(sequence.handle) == sequence.num_computed
+        """Assert that sequences, handles and model agree. For tests."""
+        self._kv.check_integrity({s.handle: s.num_computed for s in self._running if s.handle is not None})
+        assert all(sequence.handle is not None for sequence in self._running)
+        assert all(sequence.handle is None for sequence in (*self._waiting, *self._paused))
 
-    # Admission: a waiting sequence takes a handle, and with it the longest prefix that anyone holds.
+    # The step
+
+    def step(self) -> list[EngineEvent]:
+        """Compute one step and return what happened, in the order of the sequences."""
+        events: list[EngineEvent] = [*self._admit()]
+        self._kv.tend(others_running=bool(self._running))
+        if not self._running:
+            return events
+        try:
+            parts, output, step_s = self._compute()
+        except StepAborted:
+            return events
+        self.num_steps += 1
+        self._planning.learn(parts, self._running, self._kv.retained_tokens, step_s)
+        for part in parts:
+            self._advance(part)
+        for part, rows in zip(parts, output.logits, strict=True):
+            if len(rows) and part.sequence.handle is not None:
+                events += self._draw(part, rows)
+        pressure, self._pressure = self._pressure, []
+        return [*events, *pressure]
+
+    def _advance(self, part: Part) -> None:
+        sequence = part.sequence
+        assert sequence.handle is not None
+        sequence.num_computed += part.count
+        self._kv.extend(sequence.handle, min(sequence.num_computed, sequence.num_tokens))
+        if sequence.num_computed == sequence.num_tokens == sequence.num_prompt:
+            self._kv.save_prompt(sequence.handle)
+
+    def _draw(self, part: Part, rows: LogitsArray) -> list[RequestEvent]:
+        """Draw a token from each row, as long as the row's own token is the one that was guessed."""
+        sequence, events = part.sequence, list[RequestEvent]()
+        first = sequence.num_tokens
+        guess = sequence.buffer[first : first + part.num_drafted].tolist()
+        try:
+            for row, guessed in zip(rows, [*guess, None], strict=True):
+                events.append(sequence.accept(row, self._clock))
+                if sequence.finish_reason is not None or sequence.tokens[-1] != guessed:
+                    break
+        except BackendError as error:  # a row of NaN: the other sequences of the step are well
+            self._cut(sequence, first)
+            self.cancel(sequence.request.id)
+            return [Failed(id=sequence.request.id, error=to_info(error))]
+        num_drawn = sequence.num_tokens - first
+        self.num_tokens_done += num_drawn
+        if part.num_drafted:
+            self._drafting.note(sequence, part.num_drafted, num_drawn - 1)
+        self._cut(sequence, sequence.num_tokens - 1)
+        if sequence.finish_reason is not None:
+            events.append(sequence.finished(self._clock()))
+            self._leave(sequence)
+        return events
+
+    def _cut(self, sequence: Sequence, num_tokens: int) -> None:
+        """Forget what was computed of guesses that did not come true."""
+        assert sequence.handle is not None
+        if sequence.num_computed > num_tokens:
+            self._model.truncate(sequence.handle, num_tokens)
+            sequence.num_computed = num_tokens
+        self._kv.extend(sequence.handle, sequence.num_computed)
+
+    # Admission: a waiting sequence takes a place, and with it the longest prefix that anyone holds.
 
     def _admit(self) -> list[RequestEvent]:
         events: list[RequestEvent] = []
+        is_fetching = False
         for sequence in list(self._waiting):
-            if len(self._running) >= self._traits.max_step_sequences:
-                break
-            request = sequence.request
-            owner = None if request.cache_prompt else request.id
-            match = self._index.match(sequence.tokens, owner=owner)
-            if match.num_coming - match.num_tokens >= MIN_SHARED_TOKENS:
-                continue  # someone computes this prefix right now: copied in a moment, it costs nothing
-            offloaded, num_usable = self._offloaded.match(sequence.tokens, owner=owner)
-            if offloaded is not None and num_usable > match.num_tokens:
-                source: Entry | OffloadedPrefix | None = offloaded
-                num_cached = num_usable
-            else:
-                source, num_cached = match.entry, match.num_tokens
-            if not self._has_room(sequence, source, num_cached):
-                break  # whoever came later does not overtake
-            self._take_place(sequence, source, num_cached)
-            if sequence.choice == 0 and sequence.num_tokens == sequence.num_prompt:
-                accepted = Accepted(
-                    id=request.id, num_prompt_tokens=sequence.num_prompt, cached_tokens=sequence.cached_tokens
-                )
+            source = self._kv.find(sequence.scope, sequence.tokens, sequence.parked)
+            while source is not None and (obstacle := self._obstacle(sequence, source)) is not None:
+                if obstacle.victim is None:
+                    self._is_fetching = is_fetching and not self._running
+                    return events  # whoever came later does not overtake
+                self._preempt(obstacle.victim)
+                source = self._kv.find(sequence.scope, sequence.tokens, sequence.parked)  # it may have lain there
+            if source is None:
+                is_fetching = True  # from the disk, or someone computes this prefix right now: a moment, and it is here
+            elif (accepted := self._take_place(sequence, source)) is not None:
                 events.append(accepted)
-        self._clear_idle_cells()
+        self._is_fetching = is_fetching and not self._running
         return events
 
-    def _has_room(self, sequence: Sequence, source: Entry | OffloadedPrefix | None, num_cached: int) -> bool:
-        """Return whether the sequence fits beside the running ones, after evicting what is merely retained."""
-        needed = sequence.num_tokens + len(self._running)
-        if isinstance(source, OffloadedPrefix):
-            needed = max(needed, len(source.tokens))
-        elif self._traits.copy_cost == "shared":
-            needed -= num_cached
-        while self._running and (self._model.free_tokens() < needed or not self._free_handles):
-            if not self._evict_oldest(keep=source):
-                return False
-        return True
-
-    def _take_place(self, sequence: Sequence, source: Entry | OffloadedPrefix | None, num_cached: int) -> None:
-        """Give the sequence a handle that begins with what `source` holds of it, and let it run."""
-        if isinstance(source, Entry) and not source.is_locked and source.num_tokens == num_cached:
-            handle = source.handle
-            self._index.remove(handle)
+    def _obstacle(self, newcomer: Sequence, source: Source) -> _Obstacle | None:
+        """Return what keeps the newcomer from running, and who would have to step back for it; None if nothing does."""
+        if len(self._running) >= self._traits.max_step_sequences:
+            index = displaced(newcomer, self._running)
+        elif not self._kv.has_room(source, newcomer.num_tokens + len(self._running), bool(self._running)):
+            index = last_in_class_below(newcomer, self._running)
         else:
-            while not self._free_handles:
-                if not self._evict_oldest(keep=source):
-                    self._evict_oldest(keep=None)
-                    source, num_cached = None, 0
-            handle = self._free_handles.pop()
-            if isinstance(source, Entry):
-                self._model.copy(source.handle, handle, num_cached)
-            elif source is not None:
-                num_cached = self._restore(handle, source, num_cached)
-        now_s = self._clock()
-        sequence.admit(handle, num_cached, now_s)
-        entry = Entry(
-            handle=handle,
-            owner=sequence.request.id,
-            tokens=sequence.buffer,
-            num_tokens=num_cached,
-            num_planned=sequence.num_tokens,
-            is_locked=True,
-            last_used_s=now_s,
-        )
-        self._index.insert(entry)
+            return None
+        return _Obstacle(None if index is None else self._running[index])
+
+    def _take_place(self, sequence: Sequence, source: Source) -> Accepted | None:
+        """Give the sequence a handle that begins with what `source` holds of it, and let it run."""
+        handle, num_cached = self._kv.open(sequence.scope, sequence.buffer, sequence.num_tokens, source)
+        self._unpark(sequence)
+        is_first = sequence.admit(handle, num_cached, self._clock())
         self._waiting.remove(sequence)
         self._running.append(sequence)
-        self._running.sort(key=_order)
+        self._running.sort(key=_turn)
+        self._planning.shares.enter(sequence.caller)
+        if not is_first or sequence.choice:
+            return None
+        return Accepted(
+            id=sequence.request.id, num_prompt_tokens=sequence.num_prompt, cached_tokens=sequence.cached_tokens
+        )
 
-    # Main memory: what nobody uses moves out of the cells where idle cells slow every step.
+    # Computing: plan, compute, and make room where the cache is full.
 
-    def _clear_idle_cells(self) -> None:
-        while self._index.retained_tokens > self._max_idle_tokens():
-            self._evict_oldest(keep=None)
-
-    def _max_idle_tokens(self) -> int:
-        if self._traits.retain == "no":
-            return 0
-        is_free = self._traits.retain == "free" or not self._running
-        return self._traits.kv_capacity_tokens if is_free else MAX_IDLE_TOKENS
-
-    def _evict_oldest(self, keep: Entry | OffloadedPrefix | None) -> bool:
-        """Take the least recently used idle prefix, but not `keep`, out of the cache; False if there is none."""
-        entry = self._index.oldest_retained(keep)
-        if entry is None:
-            return False
-        if entry.num_tokens >= MIN_SHARED_TOKENS:
-            snapshot = self._model.snapshot(entry.handle, entry.num_tokens)
-            tokens = entry.tokens[: entry.num_tokens].copy()
-            self._offloaded.insert(OffloadedPrefix(entry.owner, tokens, snapshot))
-        self._free(entry.handle)
-        return True
-
-    def _restore(self, handle: int, prefix: OffloadedPrefix, num_cached: int) -> int:
-        """Bring a prefix back and return how much of it is there: nothing, if it cannot be read or does not fit."""
-        if num_cached == len(prefix.tokens):
-            self._offloaded.remove(prefix)  # the sequence continues all of it, and leaves more behind
-        try:
-            self._model.restore(handle, prefix.snapshot)
-        except (SnapshotRejected, KVCacheFull):
-            return 0
-        if num_cached < len(prefix.tokens):
-            self._model.truncate(handle, num_cached)
-        return num_cached
-
-    # The step: plan, compute, and make room where the cache is full.
-
-    def _compute(self) -> tuple[list[tuple[Sequence, int]], StepOutput, float]:
+    def _compute(self) -> tuple[list[Part], StepOutput, float]:
         while True:
-            planned = self._plan()
-            batch = Batch(tuple(_run(sequence, count) for sequence, count in planned))
+            retained_tokens = self._kv.retained_tokens
+            parts = self._planning.plan(self._running, self._traits, self._model.free_tokens(), retained_tokens)
+            batch = Batch(tuple(part.run() for part in parts))
             started_s = self._clock()
             try:
                 output = self._model.step(batch)
             except KVCacheFull:
-                if not self._evict_oldest(keep=None):
-                    self._preempt_youngest()
+                if not self._kv.evict_oldest(keep=None):
+                    self._preempt_last()
                 continue
-            return planned, output, self._clock() - started_s
-
-    def _plan(self) -> list[tuple[Sequence, int]]:
-        works = [sequence.work for sequence in self._running]
-        num_decodes = sum(work.is_decode for work in works)
-        budget = None
-        if num_decodes and num_decodes < len(works):
-            budget = self._cost.prefill_budget_tokens(
-                self._shape(num_decodes, 0), len(works) - num_decodes, self._step_time_target_s
-            )
-        counts = plan_step(works, self._traits, budget)
-        planned = [(s, n) for s, n in zip(self._running, counts, strict=True) if n]
-        planned.sort(key=lambda item: item[1] > 1)
-        return planned
-
-    def _shape(self, num_decodes: int, num_prefill_tokens: int) -> StepShape:
-        return StepShape(
-            prefill_tokens=num_prefill_tokens,
-            decode_runs=num_decodes,
-            context_tokens=sum(sequence.num_computed for sequence in self._running),
-            retained_tokens=self._index.retained_tokens,
-        )
-
-    def _learn(self, planned: list[tuple[Sequence, int]], step_s: float) -> None:
-        num_decodes = sum(count == 1 for _, count in planned)
-        num_prefill_tokens = sum(count for _, count in planned if count > 1)
-        if not num_prefill_tokens and self.num_steps % LEARN_EVERY_STEPS:
-            return
-        self._cost.observe(self._shape(num_decodes, num_prefill_tokens), step_s)
+            except OutOfDeviceMemory as error:
+                self._relieve(error)
+                continue
+            return parts, output, self._clock() - started_s
 
     # Leaving: finished, cancelled, preempted.
 
@@ -308,37 +298,66 @@ class Engine:
         handle, sequence.handle = sequence.handle, None
         assert handle is not None
         self._running.remove(sequence)
+        self._planning.shares.leave(sequence.caller)
         if sequence.num_computed and sequence.request.cache_prompt:
-            self._index.release(handle, self._clock())
-            self._clear_idle_cells()
+            self._kv.retain(handle)
         else:
-            self._free(handle)
+            self._kv.free(handle)
+            self._forget_private(sequence)
 
-    def _preempt_youngest(self) -> None:
-        """Send the youngest sequence back to waiting. The last one is never sent: it fits by its context limit."""
+    def _forget(self, sequence: Sequence) -> None:
+        """Forget a sequence that does not run."""
+        self._unpark(sequence)
+        for queue in (self._waiting, self._paused):
+            if sequence in queue:
+                queue.remove(sequence)
+        self._forget_private(sequence)
+
+    def _forget_private(self, sequence: Sequence) -> None:
+        """Forget what a request kept for itself, once the last of its choices has gone."""
+        if all(other.request.id != sequence.request.id for other in (*self._running, *self._waiting, *self._paused)):
+            self._kv.forget(sequence.scope)
+
+    def _preempt_last(self) -> None:
+        """Send the last sequence back to waiting. A single one is never sent: it fits by its context limit."""
         if len(self._running) < 2:
             raise OutOfDeviceMemory("the KV cache cannot hold a single sequence; set engine.context_tokens lower")
-        sequence = self._running[-1]
-        self._running.remove(sequence)
+        self._preempt(self._running[-1])
+
+    def _preempt(self, sequence: Sequence) -> None:
+        """Send a running sequence back to waiting. What it computed is kept."""
         assert sequence.handle is not None
-        self._free(sequence.handle)
-        sequence.preempt()
-        self._waiting.append(sequence)
-        self._waiting.sort(key=_order)
+        self._running.remove(sequence)
+        self._planning.shares.leave(sequence.caller)
+        sequence.preempt(self._kv.park(sequence.handle))
+        self._wait(sequence)
         self.num_preemptions += 1
 
-    def _free(self, handle: int) -> None:
-        self._model.truncate(handle, 0)
-        self._index.remove(handle)
-        self._free_handles.append(handle)
+    def _wait(self, *sequences: Sequence) -> None:
+        self._waiting += sequences
+        self._waiting.sort(key=_turn)
+
+    def _unpark(self, sequence: Sequence) -> None:
+        parked, sequence.parked = sequence.parked, None
+        if parked is not None:
+            self._kv.unpark(parked)
+
+    def _relieve(self, error: OutOfDeviceMemory) -> None:
+        """Climb the ladder where the device runs out of memory: give caches back, then compute less at once.
+
+        Raises: OutOfDeviceMemory, when neither helps; the daemon then loads the model with a smaller context.
+        """
+        if self._kv.gives_memory_back:
+            self._kv.clear()
+            measure = "gave back what was kept of earlier prompts"
+        elif (smaller := smaller_steps(self._traits)) is not None:
+            self._traits = smaller
+            measure = f"steps compute at most {smaller.max_step_tokens} tokens from now on"
+        else:
+            raise error
+        _log.warning("out of memory (%s): %s", error.message, measure)
+        self._pressure.append(MemoryPressure(measure=measure))
 
 
-def _order(sequence: Sequence) -> tuple[int, int]:
-    return PRIORITY_RANK[sequence.request.priority], sequence.rank
-
-
-def _run(sequence: Sequence, count: int) -> Run:
-    assert sequence.handle is not None
-    start = sequence.num_computed
-    is_last = start + count == sequence.num_tokens
-    return Run(sequence.handle, start, sequence.tokens[start : start + count], 1 if is_last else 0)
+def _turn(sequence: Sequence) -> tuple[int, float, int]:
+    return sequence.turn

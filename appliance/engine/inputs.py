@@ -14,18 +14,19 @@ from appliance.core.request import EncodeRequest, Request, TextPair, TextPrompt,
 from appliance.core.traits import ModelTraits
 from appliance.errors import ContextLengthExceeded, InvalidRequest, can_do, wrong_task
 
+from .prompt import Arrival
+
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedInputs:
-    """A request with its inputs, and when it came. `pairs` names the inputs whose vectors are to be compared."""
+    """A request with its inputs. `pairs` names the inputs whose vectors are to be compared."""
 
     request: EncodeRequest
     inputs: Sequence[EncoderInput]
     pairs: Sequence[tuple[int, int]]
-    received_s: float
-    waited_s: float
+    arrival: Arrival
 
     @property
     def num_tokens(self) -> int:
@@ -40,7 +41,7 @@ class RequestReader:
         self._inputs = inputs
         self._traits = traits
 
-    def prepare(self, request: Request, *, received_s: float, waited_s: float) -> PreparedInputs:
+    def prepare(self, request: Request, arrival: Arrival) -> PreparedInputs:
         """Return the request with its inputs. Raises: InvalidRequest, ContextLengthExceeded, BackendError."""
         if not isinstance(request, EncodeRequest) or not can_do(self._traits.task, request.task):
             raise wrong_task(request.model, self._traits.task)
@@ -63,7 +64,7 @@ class RequestReader:
             inputs = self._read(request)
         for index, each in enumerate(inputs):
             self._check(request, each, index)
-        return PreparedInputs(request, inputs, pairs, received_s, waited_s)
+        return PreparedInputs(request, inputs, pairs, arrival)
 
     def _read(self, request: EncodeRequest) -> list[EncoderInput]:
         """Return an input for each of the request's, in its order; texts are tokenized together."""

@@ -5,23 +5,44 @@ engine copies, truncates and frees. At most `max_sequences` handles exist, so a 
 simpler and faster than a tree: one comparison of 32,000 tokens takes some microseconds.
 """
 
+from collections.abc import Container
 from dataclasses import dataclass
+from hashlib import blake2b
+from typing import NamedTuple
 
 import numpy as np
 
 from appliance.backends.base import TokenArray
-from appliance.core.request import RequestId
+
+KEY_BYTES = 16
+"""Of the digests that name scopes and blocks."""
+
+
+class Scope(NamedTuple):
+    """Whose prefixes a prompt may use. What is computed in different scopes never meets; a private one is not kept."""
+
+    key: bytes
+    is_private: bool = False
+
+
+def scope_of(*names: str, is_private: bool = False) -> Scope:
+    """Return the scope with these names; without any it is everybody's."""
+    return Scope(blake2b("\0".join(names).encode(), digest_size=KEY_BYTES).digest(), is_private)
+
+
+EVERYBODY = scope_of()
 
 
 @dataclass(slots=True)
 class Entry:
     """What one handle holds: the first `num_tokens` of `tokens`, which its sequence means to fill to `num_planned`.
 
-    A locked entry belongs to a running sequence; an unlocked one is retained and may be evicted.
+    A locked entry belongs to a running sequence; an unlocked one is retained and may be evicted. Entries of different
+    scopes never meet, whatever their tokens.
     """
 
     handle: int
-    owner: RequestId
+    scope: Scope
     tokens: TokenArray
     num_tokens: int
     num_planned: int
@@ -67,7 +88,7 @@ class PrefixIndex:
     """Every handle in use, by the tokens it holds."""
 
     def __init__(self, grid: Grid) -> None:
-        self._grid = grid
+        self.grid = grid
         self._entries: dict[int, Entry] = {}
 
     def __len__(self) -> int:
@@ -77,6 +98,10 @@ class PrefixIndex:
     def retained_tokens(self) -> int:
         """Tokens held by handles that no running sequence uses."""
         return sum(entry.num_tokens for entry in self._entries.values() if not entry.is_locked)
+
+    def entry(self, handle: int) -> Entry:
+        """Return what a handle in use holds."""
+        return self._entries[handle]
 
     def insert(self, entry: Entry) -> None:
         """Record what a handle holds. The handle must be new."""
@@ -100,26 +125,23 @@ class PrefixIndex:
         """Forget a handle."""
         del self._entries[handle]
 
-    def match(self, tokens: TokenArray, *, owner: RequestId | None = None) -> Match:
-        """Return what is held of `tokens`, leaving at least the last one to compute.
-
-        `owner` restricts the search to entries of that request.
-        """
+    def match(self, tokens: TokenArray, scope: Scope) -> Match:
+        """Return what is held of `tokens` in a scope, leaving at least the last one to compute."""
         limit = len(tokens) - 1
         best, held, coming = None, 0, 0
         for entry in self._entries.values():
-            if owner is not None and entry.owner != owner:
+            if entry.scope != scope:
                 continue
             shared = min(common_prefix_tokens(entry.tokens[: entry.num_planned], tokens), limit)
-            coming = max(coming, self._grid.usable_tokens(shared, entry.num_planned))
-            usable = self._grid.usable_tokens(shared, entry.num_tokens)
+            coming = max(coming, self.grid.usable_tokens(shared, entry.num_planned))
+            usable = self.grid.usable_tokens(shared, entry.num_tokens)
             if usable > held:
                 best, held = entry, usable
         return Match(best, held, coming)
 
-    def oldest_retained(self, keep: object) -> Entry | None:
-        """Return the entry to evict next, retained and least recently used, but not `keep`."""
-        retained = [entry for entry in self._entries.values() if not entry.is_locked and entry is not keep]
+    def oldest_retained(self, but: Container[int]) -> Entry | None:
+        """Return the entry to evict next, retained and least recently used, but not of these handles."""
+        retained = [entry for entry in self._entries.values() if not entry.is_locked and entry.handle not in but]
         return min(retained, key=lambda entry: entry.last_used_s, default=None)
 
     def num_retained(self) -> int:

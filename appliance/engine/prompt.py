@@ -18,13 +18,23 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """When a request came, how long it had waited then, its rank in its class, and whose share of the steps it is."""
+
+    received_s: float = 0.0
+    waited_s: float = 0.0
+    rank: float = 0.0
+    caller: str = ""
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class PreparedRequest:
-    """A request with its prompt as `(num_prompt_tokens,) int32`, and when it came."""
+    """A request with its prompt as `(num_prompt_tokens,) int32`."""
 
     request: GenerateRequest
     tokens: TokenArray
-    received_s: float
-    waited_s: float
+    arrival: Arrival
 
 
 class PromptReader:
@@ -40,7 +50,7 @@ class PromptReader:
             _log.warning("the model brings no chat template; chats are written as ChatML")
         self._max_context_tokens = max_context_tokens
 
-    def prepare(self, request: Request, *, received_s: float, waited_s: float) -> PreparedRequest:
+    def prepare(self, request: Request, arrival: Arrival) -> PreparedRequest:
         """Return the request with its tokens. Raises: InvalidRequest, ContextLengthExceeded, BackendError."""
         if isinstance(request, EncodeRequest):
             raise wrong_task(request.model, "generate")
@@ -57,7 +67,7 @@ class PromptReader:
                 "engine.context_tokens higher if the model was made for more",
                 param="messages" if isinstance(request.prompt, ChatPrompt) else "prompt",
             )
-        return PreparedRequest(request, tokens, received_s, waited_s)
+        return PreparedRequest(request, tokens, arrival)
 
     def _tokens(self, prompt: Prompt) -> TokenArray:
         if isinstance(prompt, ChatPrompt):

@@ -10,12 +10,16 @@ import numpy as np
 
 from appliance.backends.base import LogitsArray, TokenArray, Tokenizer
 from appliance.core.events import Delta, Finished, FinishReason, Timings, TokenLogprob, Usage
+from appliance.core.request import PRIORITY_RANK
 
 from .batcher import Work
+from .blocks import Block
 from .detokenize import Detokenizer
 from .logprobs import probability, token_logprobs
+from .prefix import EVERYBODY, scope_of
 from .prompt import PreparedRequest
 from .sampler import Sampler, Scratch
+from .speculate import Drafter
 from .stops import StopMatcher
 
 PROBABILITY_EVERY_TOKENS = 16  # a log-sum-exp costs as much as drawing a token, so the metric takes one in so many
@@ -33,20 +37,26 @@ class Vocabulary:
 class Sequence:
     """A prompt and its continuation so far."""
 
-    def __init__(self, prepared: PreparedRequest, choice: int, rank: int, vocabulary: Vocabulary) -> None:
-        """`rank` orders sequences by arrival: the highest is preempted first."""
-        request = prepared.request
+    def __init__(self, prepared: PreparedRequest, choice: int, number: int, vocabulary: Vocabulary) -> None:
+        """`number` counts the sequences as they come."""
+        request, arrival = prepared.request, prepared.arrival
         num_prompt = len(prepared.tokens)
         room = vocabulary.max_context_tokens - num_prompt
         max_new = room if request.stop.max_tokens is None else min(request.stop.max_tokens, room)
         self.request = request
         self.choice = choice
-        self.rank = rank
+        self.turn = (PRIORITY_RANK[request.priority], arrival.rank, number)
+        self.caller, self.weight = arrival.caller, arrival.weight
+        self.scope = EVERYBODY if request.cache_prompt else scope_of("private", request.id, is_private=True)
+        self.parked: Block | None = None
+        self.drafter: Drafter | None = None
         self.handle: int | None = None
         self.num_computed = 0
         self.num_prompt = num_prompt
         self.num_tokens = num_prompt
         self.cached_tokens = 0
+        self.accepted_draft_tokens = 0
+        self.rejected_draft_tokens = 0
         self.finish_reason: FinishReason | None = None
         self._end = num_prompt + max_new
         self._buffer = np.empty(self._end, np.int32)
@@ -65,7 +75,7 @@ class Sequence:
         self._detokenizer = Detokenizer(vocabulary.tokenizer)
         self._stops = StopMatcher(request.stop.strings)
         self._probabilities: list[float] = []
-        self._created_s = prepared.received_s - prepared.waited_s
+        self._created_s = arrival.received_s - arrival.waited_s
         self._admitted_s: float | None = None
         self._first_token_s: float | None = None
 
@@ -80,22 +90,62 @@ class Sequence:
         return self._buffer
 
     @property
+    def class_rank(self) -> int:
+        """Who goes first, whatever came when: the lower."""
+        return self.turn[0]
+
+    @property
+    def num_left(self) -> int:
+        """How many tokens may still come."""
+        return self._end - self.num_tokens
+
+    @property
     def work(self) -> Work:
         """What the batcher needs to know."""
         return Work(self.num_computed, self.num_tokens - self.num_computed)
 
-    def admit(self, handle: int, num_cached: int, now_s: float) -> None:
-        """Take a handle that already holds the first `num_cached` tokens."""
+    def admit(self, handle: int, num_cached: int, now_s: float) -> bool:
+        """Take a handle that already holds the first `num_cached` tokens. Returns whether it is the first time."""
         self.handle = handle
         self.num_computed = num_cached
-        if self._admitted_s is None:
-            self._admitted_s = now_s
-            self.cached_tokens = num_cached
+        if self._admitted_s is not None:
+            return False
+        self._admitted_s = now_s
+        self.cached_tokens = num_cached
+        return True
 
-    def preempt(self) -> None:
-        """Give the handle back; the tokens stay and will be computed again."""
+    def preempt(self, parked: Block) -> None:
+        """Give the handle back; the tokens stay, and what was computed of them comes back from `parked`."""
         self.handle = None
         self.num_computed = 0
+        self.parked = parked
+
+    def num_promising(self) -> int:
+        """Return how many tokens could be guessed now with a chance to be right."""
+        if self.drafter is None:
+            self.drafter = Drafter(self._buffer, self.num_tokens)
+        self.drafter.extend(self.num_tokens)
+        return min(self.drafter.num_wanted, self.num_left - 1)
+
+    @property
+    def acceptance(self) -> float:
+        """How likely a guessed token is to be right."""
+        assert self.drafter is not None
+        return self.drafter.acceptance
+
+    def draft(self, num_tokens: int) -> TokenArray:
+        """Return a guess of what follows, `(num_tokens,) int32`, written behind the tokens until they come."""
+        assert self.drafter is not None
+        guess = self.drafter.draft(num_tokens)
+        self._buffer[self.num_tokens : self.num_tokens + num_tokens] = guess
+        return guess
+
+    def note_draft(self, num_drafted: int, num_accepted: int) -> None:
+        """Learn what came of a guess."""
+        assert self.drafter is not None
+        self.drafter.note(num_drafted, num_accepted)
+        self.accepted_draft_tokens += num_accepted
+        self.rejected_draft_tokens += num_drafted - num_accepted
 
     def accept(self, row: LogitsArray, clock: Callable[[], float]) -> Delta:
         """Draw the next token from `row`, `(vocab_size,) float32`, which may be written to; set `finish_reason`."""
@@ -131,6 +181,8 @@ class Sequence:
             prompt_tokens=self.num_prompt,
             cached_tokens=self.cached_tokens,
             completion_tokens=self.num_tokens - self.num_prompt,
+            accepted_draft_tokens=self.accepted_draft_tokens,
+            rejected_draft_tokens=self.rejected_draft_tokens,
         )
         mean = sum(self._probabilities) / len(self._probabilities) if self._probabilities else None
         return Finished(

@@ -14,21 +14,41 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import psutil
 
 from appliance.backends import loading
-from appliance.backends.base import LoadedEncoder
+from appliance.backends.base import LoadedEncoder, LoadedModel
+from appliance.caches.kv_folder import FolderInUse, KvFolder
 from appliance.core.events import Failed, RequestEvent
-from appliance.core.messages import Cancel, FromWorker, Load, LoadFailed, Loading, Ready, Start, Stop, ToWorker
-from appliance.core.plan import LoadPlan
-from appliance.errors import ApplianceError, BackendError, to_info
+from appliance.core.messages import (
+    Cancel,
+    FromWorker,
+    Load,
+    LoadFailed,
+    Loading,
+    MemoryPressure,
+    Pause,
+    Ready,
+    Resume,
+    Start,
+    Stop,
+    ToWorker,
+)
+from appliance.core.plan import Calibration, LoadPlan, SnapshotTiers
+from appliance.core.traits import ModelTraits
+from appliance.errors import ApplianceError, BackendError, OutOfDeviceMemory, to_info
 from appliance.link.frames import FrameReader, send_frame
 
+from .contention import ThreadKeeper, keep_threads, process_probe
 from .encoding import EncodingEngine
 from .engine import Engine
 from .inputs import PreparedInputs, RequestReader
-from .prompt import PreparedRequest, PromptReader
+from .prefix import Grid
+from .prompt import Arrival, PreparedRequest, PromptReader
+from .threads import calibrate
+from .tiers import Limits, Tiers
 
 STATS_EVERY_S = 1.0
 LOADING_EVERY_S = 0.1
@@ -39,15 +59,20 @@ AnyEngine = Engine | EncodingEngine
 Prepared = PreparedRequest | PreparedInputs
 
 
+class Wake:
+    """A note of the worker to itself: the disk brought what a request waits for."""
+
+
 class Worker:
     """One process's work: load the model of the first message, then answer until told to stop."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._send_lock = threading.Lock()
-        self._inbox: queue.SimpleQueue[Prepared | Cancel | Stop] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Prepared | Cancel | Pause | Resume | Wake | Stop] = queue.SimpleQueue()
         self._loads: queue.SimpleQueue[LoadPlan] = queue.SimpleQueue()
         self._reader: PromptReader | RequestReader | None = None
+        self._threads: ThreadKeeper | None = None
         self._reported_s = 0.0
         self._reported_tokens = 0
 
@@ -63,6 +88,8 @@ class Worker:
         try:
             self._serve(engine)
         except ApplianceError as error:
+            if isinstance(error, OutOfDeviceMemory):
+                self._send([MemoryPressure(measure=None)])
             _log.error("a step failed, so the worker ends: %s", error.message)
             return 1
         return 0
@@ -79,18 +106,32 @@ class Worker:
         started_s = time.monotonic()
         model = loading.open_backend(plan.backend).load(plan, progress)
         engine: AnyEngine
+        calibration = None
         if isinstance(model, LoadedEncoder):
             self._reader = RequestReader(loading.open_inputs(plan.artefact), model.traits)
             engine = EncodingEngine(model, time.monotonic)
         else:
             tokenizer = loading.open_tokenizer(plan.artefact)
             self._reader = PromptReader(tokenizer, model.traits.max_context_tokens)
-            engine = Engine(model, tokenizer, plan.step_time_target_s, time.monotonic)
+            calibration = calibrate(model, plan.thread_candidates, process_probe(), time.monotonic)
+            self._threads = _keep_threads(model, plan, calibration)
+            tiers = self._open_tiers(plan.snapshots, model.traits)
+            engine = Engine(model, tokenizer, plan.step_time_target_s, time.monotonic, tiers)
         gc.collect()
         gc.freeze()  # a vocabulary is some hundred thousand objects that no later collection needs to look at
         _log.info("loaded %s in %.1f s", plan.model, time.monotonic() - started_s)
-        self._send([Ready(traits=model.traits, memory_bytes=_memory_bytes())])
+        self._send([Ready(traits=model.traits, memory_bytes=_memory_bytes(), calibration=calibration)])
         return engine
+
+    def _open_tiers(self, plan: SnapshotTiers, traits: ModelTraits) -> Tiers:
+        folder = None
+        if plan.folder and plan.disk_bytes:
+            try:
+                folder = KvFolder(Path(plan.folder), plan.max_written_bytes_per_day)
+            except (FolderInUse, OSError) as error:
+                _log.warning("prefixes are not kept on disk: %s", error)
+        grid = Grid(traits.chunk_multiple_tokens, traits.can_truncate)
+        return Tiers(grid, Limits(plan.memory_bytes, plan.disk_bytes), folder, lambda: self._inbox.put(Wake()))
 
     def _serve(self, engine: AnyEngine) -> None:
         while True:
@@ -100,21 +141,32 @@ class Worker:
                 if was_idle:
                     self._reported_s = time.monotonic()  # the rate counts from here, not from the last work
                 if isinstance(message, Stop):
+                    engine.close()
                     return
                 self._handle(engine, message)
             events: list[FromWorker] = [*engine.step(), *self._due_stats(engine)]
             if events:
                 self._send(events)
+            if self._threads is not None:
+                self._threads.on_step(time.monotonic())
 
-    def _handle(self, engine: AnyEngine, message: Prepared | Cancel) -> None:
-        if isinstance(message, Cancel):
+    def _handle(self, engine: AnyEngine, message: Prepared | Cancel | Pause | Resume | Wake) -> None:
+        if isinstance(message, PreparedRequest | PreparedInputs):
+            failures = _start(engine, message)
+            if failures:
+                self._send([*failures])
+        elif isinstance(message, Cancel):
             engine.cancel(message.id)
             if not engine.has_work:
                 self._send([self._stats(engine)])
-            return
-        failures = _start(engine, message)
-        if failures:
-            self._send([*failures])
+        elif isinstance(engine, EncodingEngine):
+            return  # its requests are over in a moment: nothing is paused, and nothing comes from a disk
+        elif isinstance(message, Pause):
+            engine.pause(message.id)
+        elif isinstance(message, Resume):
+            engine.resume(message.id)
+        else:
+            engine.wake()
 
     def _due_stats(self, engine: AnyEngine) -> list[FromWorker]:
         if engine.has_work and time.monotonic() - self._reported_s < STATS_EVERY_S:
@@ -150,7 +202,8 @@ class Worker:
     def _prepare(self, message: Start) -> None:
         assert self._reader is not None, "the daemon starts requests only after Ready"
         try:
-            prepared = self._reader.prepare(message.request, received_s=time.monotonic(), waited_s=message.waited_s)
+            arrival = Arrival(time.monotonic(), message.waited_s, message.rank, message.caller, message.weight)
+            prepared = self._reader.prepare(message.request, arrival)
         except ApplianceError as error:
             self._send([Failed(id=message.request.id, error=to_info(error))])
             return
@@ -164,6 +217,15 @@ class Worker:
     def _send(self, messages: Sequence[FromWorker]) -> None:
         with self._send_lock:
             send_frame(self._sock, messages)
+
+
+def _keep_threads(model: LoadedModel, plan: LoadPlan, calibration: Calibration | None) -> ThreadKeeper | None:
+    """Return what fits the threads to what others leave of the processor, None where they are fixed."""
+    if not model.traits.can_set_threads:
+        return None
+    if calibration is None:
+        return keep_threads(model.set_threads, plan.threads_decode, plan.threads_prefill)
+    return keep_threads(model.set_threads, calibration.threads_decode, calibration.threads_prefill)
 
 
 def _start(engine: AnyEngine, prepared: Prepared) -> list[RequestEvent]:

@@ -20,6 +20,14 @@ logger = logging.getLogger(__name__)
 
 WORKER_MODULE = "appliance.engine.worker"
 BASE_ENVIRON: Mapping[str, str] = {"PATH": os.defpath, "LANG": "C.UTF-8"}
+TUNING: Mapping[str, str] = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+"""What a process must find when it starts, unless the operator says otherwise.
+
+Large pages for large blocks of memory: a token reads all weights, and looking up where each 4 KiB of them lie takes
+time. Measured with 0.5B parameters in Q4_0 on a virtual machine: 11.1 for 12.3 ms a token, no difference in larger
+steps. Source: the GNU C library's manual, "Memory Allocation Tunables".
+"""
+
 REAP_TIMEOUT_S = 5.0
 """How long a worker that closed its socket may take to end by itself: libraries free large maps slowly."""
 
@@ -61,7 +69,7 @@ class WorkerProcess:
         environ: Mapping[str, str] = BASE_ENVIRON,
         command: Callable[[int], list[str]] = worker_command,
     ) -> "WorkerProcess":
-        """Start a worker for `model` with no more environment than `environ`. Raises: OSError."""
+        """Start a worker for `model` with no more environment than `environ` and `TUNING`. Raises: OSError."""
         ours, theirs = socket.socketpair()
         try:
             process = subprocess.Popen(
@@ -71,7 +79,7 @@ class WorkerProcess:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 cwd=Path("/"),
-                env=dict(environ),
+                env={**TUNING, **environ},
                 # Ctrl-C at the daemon's terminal must not reach the worker: the daemon drains first.
                 start_new_session=True,
             )

@@ -11,8 +11,11 @@ from appliance.core.traits import ModelTraits
 from appliance.errors import ApplianceError
 from appliance.link.backoff import Backoff
 
-from .admission import Places, Waiting
-from .records import RequestRecord
+from .claims import Demand, Places
+from .fairness import Shares
+from .order import in_order
+from .placement import Placement
+from .queue_place import QueuePlace, estimate_wait_s
 from .residency import Resident, can_expire
 
 _DURATION_WEIGHT = 0.2
@@ -20,7 +23,11 @@ _DURATION_WEIGHT = 0.2
 
 @dataclass(slots=True)
 class ModelEntry:
-    """A model that somebody asked for. `loaders` are the callers of an explicit load that still want it."""
+    """A model that somebody asked for. `loaders` are the callers of an explicit load that still want it.
+
+    `load_s` is how long its last load took, `mean_duration_s` how long a request has places, and `num_halvings` how
+    often its context was halved because the device had too little memory.
+    """
 
     plan: LoadPlan
     num_bytes: int
@@ -28,17 +35,21 @@ class ModelEntry:
     reason: str = ""
     is_pinned: bool = False
     loaders: set[int] = field(default_factory=set)
-    waiting: dict[RequestId, Waiting] = field(default_factory=dict)
-    running: dict[RequestId, RequestRecord] = field(default_factory=dict)
+    waiting: dict[RequestId, Placement] = field(default_factory=dict)
+    running: dict[RequestId, Placement] = field(default_factory=dict)
+    paused: dict[RequestId, Placement] = field(default_factory=dict)
+    shares: Shares = field(default_factory=Shares)
     traits: ModelTraits | None = None
     stats: Stats | None = None
     load_ratio: float = 0.0
+    load_s: float | None = None
     since_s: float = 0.0
     last_used_s: float = 0.0
     mean_duration_s: float = 1.0
     backoff: Backoff = field(default_factory=Backoff)
     stop_error: ApplianceError | None = None
     last_error: ApplianceError | None = None
+    num_halvings: int = 0
 
     @property
     def name(self) -> str:
@@ -52,13 +63,13 @@ class ModelEntry:
 
     @property
     def is_in_use(self) -> bool:
-        """Return whether requests run on it or wait for it."""
-        return bool(self.running or self.waiting)
+        """Return whether requests run on it, are paused on it or wait for it."""
+        return bool(self.running or self.paused or self.waiting)
 
     @property
-    def num_running_choices(self) -> int:
-        """Return the choices that the worker was given and that have not ended."""
-        return sum(record.num_open_choices for record in self.running.values())
+    def begun(self) -> dict[RequestId, Placement]:
+        """Return the requests that its worker knows."""
+        return self.running | self.paused
 
     @property
     def places(self) -> Places:
@@ -79,6 +90,34 @@ class ModelEntry:
         """Take one answered request into the running mean."""
         self.mean_duration_s += _DURATION_WEIGHT * (duration_s - self.mean_duration_s)
 
+    def demand(self) -> Demand:
+        """Return who wants its places."""
+        return Demand(
+            waiting=[placement.as_claim() for placement in self.waiting.values()],
+            paused=[placement.as_claim() for placement in self.paused.values()],
+            running=[placement.as_claim() for placement in self.running.values()],
+        )
+
+    def queue_place(self, request_id: RequestId, now_s: float) -> QueuePlace | None:
+        """Return where a request that waits or is paused stands in the queue, None for any other."""
+        if request_id not in self.waiting and request_id not in self.paused:
+            return None
+        claims = [ranked.claim for ranked in in_order(self.demand(), self.shares, now_s)]
+        position = 1 + next(number for number, claim in enumerate(claims) if claim.id == request_id)
+        load_wait_s = self._load_wait_s(now_s)
+        if load_wait_s is None:
+            return QueuePlace(position=position, estimated_wait_s=None)
+        running = [(p.record.num_open_choices, p.total_served_s(now_s)) for p in self.running.values()]
+        sizes = [claim.num_choices for claim in claims[:position]]
+        wait_s = load_wait_s + estimate_wait_s(sizes, running, self.places, self.mean_duration_s)
+        return QueuePlace(position=position, estimated_wait_s=wait_s)
+
+    def _load_wait_s(self, now_s: float) -> float | None:
+        """Return how long until it answers, as its last load took; None when it was never loaded."""
+        if self.state == "ready" or self.load_s is None:
+            return 0.0 if self.state == "ready" else None
+        return max(0.0, self.load_s - (now_s - self.since_s)) if self.state == "loading" else self.load_s
+
     def as_resident(self) -> Resident:
         """Return what residency needs to know."""
         return Resident(
@@ -92,7 +131,11 @@ class ModelEntry:
 
     def due_s(self, keep_alive_s: float, load_timeout_s: float, now_s: float) -> list[float]:
         """Return the moments at which time alone changes something."""
-        due = [w.deadline_at_s for w in self.waiting.values() if w.deadline_at_s is not None]
+        placements = [*self.waiting.values(), *self.begun.values()]
+        due = [p.deadline_at_s for p in placements if p.deadline_at_s is not None]
+        if self.state == "ready" and (self.waiting or self.paused):
+            rests = (p.as_claim().rests_until_s for p in self.running.values())
+            due += [rest_s for rest_s in rests if rest_s > now_s]
         if self.state == "loading":
             due.append(self.since_s + load_timeout_s)
         elif self.is_in_backoff(now_s) and (self.waiting or self.is_pinned):
@@ -114,7 +157,7 @@ class ModelEntry:
             memory_bytes=self.num_bytes if self.has_worker else 0,
             context_tokens=self.traits.max_context_tokens if self.traits else self.plan.context_tokens,
             num_running=len(self.running),
-            num_waiting=len(self.waiting),
+            num_waiting=len(self.waiting) + len(self.paused),
             tokens_per_s=self.stats.tokens_per_s if self.stats and self.running else 0.0,
             kv_used_tokens=self.stats.kv_used_tokens if self.stats else 0,
             kv_capacity_tokens=self.traits.kv_capacity_tokens if self.traits else self.plan.kv_capacity_tokens,

@@ -16,6 +16,8 @@ from appliance.settings import SchedulerSettings
 from . import residency
 from .effects import Effects
 from .entry import ModelEntry
+from .residency import can_expire
+from .shrinking import can_shrink, shrunk
 
 
 class Fleet:
@@ -48,7 +50,7 @@ class Fleet:
         plan = self._effects.plan(model)
         if entry is None:
             entry = self._entries[model] = ModelEntry(plan=plan, num_bytes=0)
-        entry.plan = plan
+        entry.plan = shrunk(plan, entry.num_halvings)
         entry.num_bytes = self._measured_bytes.get(_plan_key(plan), plan.estimated_bytes)
         return entry
 
@@ -65,6 +67,20 @@ class Fleet:
         """Put the worker's largest memory so far in place of the estimate, now and for the next load."""
         key = _plan_key(entry.plan)
         self._measured_bytes[key] = entry.num_bytes = max(memory_bytes, self._measured_bytes.get(key, 0))
+
+    def relieve(self, entry: ModelEntry, now_s: float) -> None:
+        """Stop every idle model but this one, whose device has run out of memory."""
+        for other in self:
+            if other is not entry and can_expire(other.as_resident()):
+                self.stop(other, f"unloaded: '{entry.name}' ran out of memory", now_s)
+
+    def shrink(self, entry: ModelEntry) -> str | None:
+        """Let the next load have half the context; return what that means, None where none smaller is left to try."""
+        if not can_shrink(entry.plan):
+            return None
+        entry.num_halvings += 1
+        entry.plan = shrunk(entry.plan, 1)
+        return f"its context is {entry.plan.context_tokens} tokens from now on"
 
     def _decide(self, entry: ModelEntry) -> residency.Decision:
         memory = residency.Memory(
@@ -101,9 +117,10 @@ class Fleet:
         entry.traits = traits
         entry.last_error = None
         entry.last_used_s = now_s
+        entry.load_s = now_s - entry.since_s
         entry.loaders.clear()
         self.measure(entry, memory_bytes)
-        self._enter(entry, "ready", f"loaded in {format_seconds(now_s - entry.since_s)}", now_s)
+        self._enter(entry, "ready", f"loaded in {format_seconds(entry.load_s)}", now_s)
 
     def stop(self, entry: ModelEntry, reason: str, now_s: float, error: ApplianceError | None = None) -> None:
         """End the model's worker; with `error`, as a failure."""

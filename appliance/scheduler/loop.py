@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from appliance.core.admin import LoadedModelStatus
 from appliance.core.caller import Caller
-from appliance.core.events import ModelStateChanged, RequestEvent, SystemEvent
-from appliance.core.messages import FromWorker, LoadFailed, Loading, Ready, Stats
+from appliance.core.events import ModelCalibrated, ModelStateChanged, RequestEvent, SystemEvent
+from appliance.core.messages import FromWorker, LoadFailed, Loading, MemoryPressure, Ready, Stats
 from appliance.core.plan import LoadPlan
 from appliance.core.request import Request, RequestId
 from appliance.errors import ApplianceError, BackendError, Draining, from_info, to_info
@@ -17,6 +17,7 @@ from appliance.link.process import WorkerProcess
 from appliance.settings import SchedulerSettings
 
 from .pool import Spawn, WorkerPool
+from .queue_place import QueuePlace
 from .scheduler import Scheduler
 from .stream import RequestStream
 
@@ -61,7 +62,12 @@ class SchedulerLoop:
             self._pool.drop_inbox(request.id)
             raise
         self._after()
-        return RequestStream(request.id, inbox, self._cancel, self._scheduler.num_ahead)
+        return RequestStream(request.id, inbox, self.cancel, self._queue_place)
+
+    def cancel(self, request_id: RequestId, error: ApplianceError | None = None) -> None:
+        """End a request, with what its caller is told when somebody else gave it up. One that is over stays so."""
+        self._scheduler.on_cancel(request_id, self._clock(), error)
+        self._after()
 
     async def load(self, model: str) -> AsyncIterator[float]:
         """Yield the progress of the model's load, 0 to 1; end when it is ready. Raises: ApplianceError."""
@@ -145,14 +151,20 @@ class SchedulerLoop:
         if not is_settled:
             self._after()
 
-    def _on_news(self, model: str, message: Loading | Ready | LoadFailed | Stats, now_s: float) -> None:
+    def _on_news(
+        self, model: str, message: Loading | Ready | LoadFailed | Stats | MemoryPressure, now_s: float
+    ) -> None:
         if isinstance(message, Loading):
             self._scheduler.on_progress(model, message.ratio)
             self._pool.tell(model, message.ratio)
         elif isinstance(message, Ready):
             self._scheduler.on_loaded(model, message.traits, message.memory_bytes, now_s)
+            if message.calibration is not None:
+                self._pool.publish(ModelCalibrated(model=model, calibration=message.calibration))
         elif isinstance(message, LoadFailed):
             self._scheduler.on_load_failed(model, from_info(message.error), now_s)
+        elif isinstance(message, MemoryPressure):
+            self._scheduler.on_memory_pressure(model, message.measure, now_s)
         else:
             self._scheduler.on_stats(model, message)
 
@@ -162,9 +174,8 @@ class SchedulerLoop:
 
     # From callers and the clock
 
-    def _cancel(self, request_id: RequestId) -> None:
-        self._scheduler.on_cancel(request_id, self._clock())
-        self._after()
+    def _queue_place(self, request_id: RequestId) -> QueuePlace | None:
+        return self._scheduler.queue_place(request_id, self._clock())
 
     def _on_timer(self) -> None:
         self._timer = self._timer_due_s = None
@@ -173,7 +184,7 @@ class SchedulerLoop:
 
     def _after(self) -> None:
         """Follow every call into the scheduler: note when it is idle, and when it wants to be woken."""
-        if self._scheduler.num_running == 0:
+        if self._scheduler.num_begun == 0:
             self._is_idle.set()
         else:
             self._is_idle.clear()

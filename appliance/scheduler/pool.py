@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from appliance.core.events import Failed, ModelStateChanged, RequestEnded, RequestEvent, SystemEvent
+from appliance.core.events import Failed, MemoryRanShort, ModelStateChanged, RequestEnded, RequestEvent, SystemEvent
 from appliance.core.messages import FromWorker, Load, ToWorker
 from appliance.core.plan import LoadPlan
 from appliance.core.request import RequestId
@@ -98,6 +98,8 @@ class WorkerPool:
             level = logging.WARNING if event.state == "failed" else logging.INFO
             logger.log(level, "model '%s' is %s%s", event.model, event.state, event.reason and f": {event.reason}")
             self.tell(event.model, event)
+        elif isinstance(event, MemoryRanShort):
+            logger.warning("model '%s' ran out of memory: %s", event.model, event.measure)
         self._publish(event)
 
     # Streams

@@ -7,15 +7,17 @@ from appliance.core.events import (
     Accepted,
     Delta,
     Finished,
+    ModelMeasured,
     Outcome,
     RequestAccepted,
     RequestEnded,
+    RequestPaused,
     RequestQueued,
+    Timings,
     TokensEmitted,
 )
+from appliance.core.messages import Stats
 from appliance.core.request import Request
-
-from .admission import Waiting
 
 
 @dataclass(slots=True)
@@ -28,6 +30,10 @@ class RequestRecord:
     prompt_tokens: int = 0
     cached_tokens: int = 0
     outcome: Outcome = "stop"
+    _timings: Timings | None = None
+    _decode_tokens_per_s: float | None = None
+    _accepted_drafts: int = 0
+    _rejected_drafts: int = 0
     _tokens: dict[int, int] = field(default_factory=dict)
     _last_token_s: dict[int, float] = field(default_factory=dict)
     _probabilities: dict[int, float] = field(default_factory=dict)
@@ -38,20 +44,20 @@ class RequestRecord:
         """Return how many choices have not ended."""
         return self.request.num_choices - len(self._finished)
 
-    def as_waiting(self) -> Waiting:
-        """Return what admission needs to know."""
-        deadline_s = self.request.deadline_s
-        return Waiting(
-            id=self.request.id,
-            num_choices=self.request.num_choices,
-            priority=self.request.priority,
-            arrived_s=self.arrived_s,
-            deadline_at_s=None if deadline_s is None else self.arrived_s + deadline_s,
-        )
+    @property
+    def num_written_tokens(self) -> int:
+        """Return the tokens of all choices so far."""
+        return sum(self._tokens.values())
+
+    @property
+    def used_tokens(self) -> int:
+        """Return what it cost to compute: what was found in the cache cost nothing."""
+        return self.prompt_tokens - self.cached_tokens + self.num_written_tokens
 
     def queued(self) -> RequestQueued:
         """Return the event of its arrival."""
-        return RequestQueued(id=self.request.id, model=self.request.model, caller=self.caller.id)
+        request = self.request
+        return RequestQueued(id=request.id, model=request.model, caller=self.caller.id, priority=request.priority)
 
     def accept(self, event: Accepted, now_s: float) -> RequestAccepted:
         """Note that the worker has it."""
@@ -64,6 +70,10 @@ class RequestRecord:
             cached_tokens=event.cached_tokens,
             queue_s=now_s - self.arrived_s,
         )
+
+    def paused(self, is_paused: bool) -> RequestPaused:
+        """Return the event of its pause, or of the end of it."""
+        return RequestPaused(id=self.request.id, model=self.request.model, is_paused=is_paused)
 
     def extend(self, event: Delta, now_s: float) -> TokensEmitted:
         """Note more tokens of one choice."""
@@ -84,6 +94,11 @@ class RequestRecord:
         self._finished.add(event.choice)
         self._tokens[event.choice] = event.usage.completion_tokens
         self.prompt_tokens = event.usage.prompt_tokens
+        self._accepted_drafts += event.usage.accepted_draft_tokens
+        self._rejected_drafts += event.usage.rejected_draft_tokens
+        if event.choice == 0:  # the others copy its prompt, and their time in prefill is its time
+            self._timings = event.timings
+            self._decode_tokens_per_s = _rate(event.usage.completion_tokens - 1, event.timings.decode_s)
         if event.mean_token_probability is not None:
             self._probabilities[event.choice] = event.mean_token_probability
         if event.reason == "length":
@@ -99,7 +114,11 @@ class RequestRecord:
             duration_s=now_s - self.arrived_s,
             prompt_tokens=self.prompt_tokens,
             cached_tokens=self.cached_tokens,
-            completion_tokens=sum(self._tokens.values()),
+            completion_tokens=self.num_written_tokens,
+            accepted_draft_tokens=self._accepted_drafts,
+            rejected_draft_tokens=self._rejected_drafts,
+            timings=self._timings,
+            decode_tokens_per_s=self._decode_tokens_per_s,
             mean_token_probability=self._mean_probability(),
             error=error,
         )
@@ -109,3 +128,17 @@ class RequestRecord:
         if num_tokens == 0:
             return None
         return sum(mean * self._tokens[choice] for choice, mean in self._probabilities.items()) / num_tokens
+
+
+def measured(model: str, stats: Stats, kv_capacity_tokens: int) -> ModelMeasured:
+    """Return the event of what a worker told of itself."""
+    return ModelMeasured(
+        model=model,
+        kv_used_tokens=stats.kv_used_tokens,
+        kv_capacity_tokens=kv_capacity_tokens,
+        num_preemptions=stats.num_preemptions,
+    )
+
+
+def _rate(num_tokens: int, duration_s: float) -> float | None:
+    return num_tokens / duration_s if num_tokens > 0 and duration_s > 0 else None

@@ -6,22 +6,37 @@ come from one task.
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from appliance.core.admin import LoadedModelStatus
 from appliance.core.caller import Caller
-from appliance.core.events import Accepted, Delta, Failed, Finished, Outcome, RequestEvent
-from appliance.core.messages import Cancel, Start, Stats
+from appliance.core.events import Accepted, Delta, Failed, Finished, MemoryRanShort, Outcome, RequestEvent
+from appliance.core.messages import Cancel, Pause, Resume, Stats, ToWorker
 from appliance.core.request import Request, RequestId
 from appliance.core.traits import ModelTraits
 from appliance.core.units import format_seconds
-from appliance.errors import ApplianceError, BackendError, Conflict, Draining, ModelLoading, from_info
+from appliance.errors import (
+    ApplianceError,
+    BackendError,
+    Conflict,
+    Draining,
+    ModelLoading,
+    OutOfDeviceMemory,
+    from_info,
+)
 from appliance.link.backoff import Backoff
 from appliance.settings import SchedulerSettings
 
-from . import admission
+from . import refusals
+from .admission import decide
+from .dispatch import hand_over
 from .effects import Effects
 from .entry import ModelEntry
+from .fairness import estimate_tokens
 from .fleet import Fleet
-from .records import RequestRecord
+from .placement import Placement
+from .queue_place import QueuePlace
+from .records import RequestRecord, measured
 
 
 class Scheduler:
@@ -31,7 +46,7 @@ class Scheduler:
         self._settings = settings
         self._effects = effects
         self._fleet = Fleet(settings, memory_total_bytes, effects)
-        self._requests: dict[RequestId, RequestRecord] = {}
+        self._requests: dict[RequestId, Placement] = {}
         self._is_draining = False
 
     # What callers ask
@@ -41,23 +56,22 @@ class Scheduler:
         self._refuse_while_draining()
         entry = self._fleet.ask(request.model)
         record = RequestRecord(request=request, caller=caller, arrived_s=now_s)
-        waiting = record.as_waiting()
-        self._check(entry, waiting, now_s)
-        self._requests[request.id] = record
-        entry.waiting[request.id] = waiting
+        placement = Placement(record=record, cost_tokens=estimate_tokens(request), since_s=now_s)
+        self._check(entry, placement, now_s)
+        self._requests[request.id] = entry.waiting[request.id] = placement
+        entry.shares.enter(caller.id)
         self._effects.publish(record.queued())
         self._settle(now_s)
 
-    def on_cancel(self, request_id: RequestId, now_s: float) -> None:
-        """Forget a request, waiting or running; one that is over already stays as it is."""
-        record = self._requests.get(request_id)
-        if record is None:
-            return
-        model = record.request.model
-        if request_id in self._fleet[model].running:
-            self._effects.send(model, [Cancel(id=request_id)])
-        self._end(record, "cancelled", now_s)
-        self._settle(now_s)
+    def on_cancel(self, request_id: RequestId, now_s: float, error: ApplianceError | None = None) -> None:
+        """Forget a request wherever it stands, with what its caller is told if it was not the caller who gave it up.
+
+        One that is over already stays as it is.
+        """
+        if placement := self._requests.get(request_id):
+            self._call_off(placement)
+            self._end(placement, "cancelled", now_s, error)
+            self._settle(now_s)
 
     def on_load(self, model: str, loader: int, now_s: float) -> None:
         """Load a model because an operator asks, whatever its back-off. Raises: ModelNotFound, DoesNotFit, Draining."""
@@ -108,7 +122,7 @@ class Scheduler:
         """End what still runs and stop every worker."""
         self.on_drain(now_s)
         for entry in self._fleet:
-            self._fail_all(entry.running, Draining("the appliance stopped before the answer was complete"), now_s)
+            self._fail_all(entry.begun, Draining("the appliance stopped before the answer was complete"), now_s)
             if entry.state in ("loading", "ready"):
                 self._fleet.stop(entry, "the appliance is stopping", now_s)
 
@@ -124,17 +138,35 @@ class Scheduler:
         if entry.state != "loading":
             return
         self._fleet.loaded(entry, traits, memory_bytes, now_s)
-        for waiting in list(entry.waiting.values()):
-            if error := admission.too_many_choices(waiting.num_choices, entry.places):
-                self._end(self._requests[waiting.id], "error", now_s, error)
+        for placement in list(entry.waiting.values()):
+            if error := refusals.too_many_choices(placement.record.request.num_choices, entry.places):
+                self._end(placement, "error", now_s, error)
         self._settle(now_s)
 
     def on_load_failed(self, model: str, error: ApplianceError, now_s: float) -> None:
-        """Give a load up: whoever waited for it is told why."""
+        """Give a load up: whoever waited for it is told why. Where memory ran out, a smaller context is tried."""
         entry = self._fleet[model]
-        if entry.state == "loading":
-            self._fail_all(entry.waiting, error, now_s)
-            self._fleet.stop(entry, error.message, now_s, error)
+        if entry.state != "loading":
+            return
+        measure = self._fleet.shrink(entry) if isinstance(error, OutOfDeviceMemory) else None
+        if measure is not None:
+            self._effects.publish(MemoryRanShort(model=model, measure=measure))
+            self._fleet.stop(entry, error.message, now_s)
+            return
+        self._fail_all(entry.waiting, error, now_s)
+        self._fleet.stop(entry, error.message, now_s, error)
+
+    def on_memory_pressure(self, model: str, measure: str | None, now_s: float) -> None:
+        """Take in that a worker's device has no memory left: idle models go, and what was given up is told.
+
+        Without a measure the worker ends, and the next load has a smaller context.
+        """
+        entry = self._fleet[model]
+        if measure is None:
+            measure = self._fleet.shrink(entry)
+        if measure is not None:
+            self._effects.publish(MemoryRanShort(model=model, measure=measure))
+        self._fleet.relieve(entry, now_s)
 
     def on_worker_exit(self, model: str, cause: str, now_s: float) -> None:
         """Take in that a model's process is gone. `cause` continues "its worker …"."""
@@ -142,7 +174,7 @@ class Scheduler:
         if entry.state == "ready":
             message = f"model '{model}' stopped in the middle of the answer: its worker {cause}; send the request again"
             error: ApplianceError = BackendError(message)
-            self._fail_all(entry.running, error, now_s)
+            self._fail_all(entry.begun, error, now_s)
             self._fleet.failed(entry, error, f"its worker {cause}", now_s, healthy_s=now_s - entry.since_s)
         elif entry.state == "loading":
             error = BackendError(f"model '{model}' could not be loaded: its worker {cause}")
@@ -159,6 +191,8 @@ class Scheduler:
         entry = self._fleet[model]
         entry.stats = stats
         self._fleet.measure(entry, stats.memory_bytes)
+        if entry.traits is not None:
+            self._effects.publish(measured(model, stats, entry.traits.kv_capacity_tokens))
 
     def on_events(self, events: Sequence[RequestEvent], now_s: float) -> bool:
         """Take in what one step of a worker brought; events of forgotten requests are dropped.
@@ -167,9 +201,10 @@ class Scheduler:
         """
         has_free_places = False
         for event in events:
-            record = self._requests.get(event.id)
-            if record is None:
+            placement = self._requests.get(event.id)
+            if placement is None:
                 continue
+            record = placement.record
             if isinstance(event, Delta):
                 if event.num_tokens:
                     self._effects.publish(record.extend(event, now_s))
@@ -177,10 +212,10 @@ class Scheduler:
                 self._effects.publish(record.accept(event, now_s))
             elif isinstance(event, Finished):
                 has_free_places = True
-                self._finish_choice(record, event, now_s)
+                self._finish_choice(placement, event, now_s)
             elif isinstance(event, Failed):
                 has_free_places = True
-                self._end(record, "error", now_s, from_info(event.error))
+                self._end(placement, "error", now_s, from_info(event.error))
         if has_free_places:
             self._settle(now_s)
         return has_free_places
@@ -190,9 +225,7 @@ class Scheduler:
     def on_tick(self, now_s: float) -> None:
         """Do what is due: deadlines, loads that take too long, models that nobody used, back-offs that are over."""
         for entry in self._fleet:
-            for waiting in list(entry.waiting.values()):
-                if error := admission.past_deadline(waiting, entry.state, now_s):
-                    self._end(self._requests[waiting.id], "error", now_s, error)
+            self._end_late(entry, now_s)
             if self._fleet.is_overdue(entry, now_s):
                 limit = format_seconds(self._settings.load_timeout_s)
                 self.on_load_failed(entry.name, BackendError(f"model '{entry.name}' was not loaded in {limit}"), now_s)
@@ -206,21 +239,21 @@ class Scheduler:
     # What can be asked
 
     @property
-    def num_running(self) -> int:
-        """Return how many requests are with a worker."""
-        return sum(len(entry.running) for entry in self._fleet)
+    def num_begun(self) -> int:
+        """Return how many requests a worker knows, running or paused."""
+        return sum(len(entry.begun) for entry in self._fleet)
 
     @property
     def num_waiting(self) -> int:
-        """Return how many requests wait for a place or for their model."""
+        """Return how many requests that have not begun wait for a place or for their model."""
         return sum(len(entry.waiting) for entry in self._fleet)
 
-    def num_ahead(self, request_id: RequestId) -> int | None:
-        """Return how many requests for the same model are served first, None for one that does not wait."""
-        record = self._requests.get(request_id)
-        if record is None:
+    def queue_place(self, request_id: RequestId, now_s: float) -> QueuePlace | None:
+        """Return where a request that waits or is paused stands in its model's queue, None for any other."""
+        placement = self._requests.get(request_id)
+        if placement is None:
             return None
-        return admission.num_ahead(list(self._fleet[record.request.model].waiting.values()), request_id)
+        return self._fleet[placement.record.request.model].queue_place(request_id, now_s)
 
     def last_error(self, model: str) -> ApplianceError | None:
         """Return why the model's last load or worker failed, None since it was last loaded."""
@@ -247,9 +280,9 @@ class Scheduler:
         if self._is_draining:
             raise Draining("the appliance is stopping")
 
-    def _check(self, entry: ModelEntry, waiting: admission.Waiting, now_s: float) -> None:
+    def _check(self, entry: ModelEntry, placement: Placement, now_s: float) -> None:
         """Raise what turns a request away before it waits."""
-        if too_many := admission.too_many_choices(waiting.num_choices, entry.places):
+        if too_many := refusals.too_many_choices(placement.record.request.num_choices, entry.places):
             raise too_many
         if entry.is_in_backoff(now_s) and entry.last_error is not None:
             raise ModelLoading(
@@ -258,51 +291,77 @@ class Scheduler:
             )
         if does_not_fit := self._fleet.refusal(entry):
             raise does_not_fit
-        has_place = entry.state == "ready" and waiting.id in admission.choose(
-            [*entry.waiting.values(), waiting], entry.num_running_choices, entry.places
-        )
-        if not has_place and self.num_waiting >= self._settings.max_waiting:
-            raise admission.queue_full(self.num_waiting, entry.mean_duration_s, entry.places)
+        if self.num_waiting >= self._settings.max_waiting and not self._has_place(entry, placement, now_s):
+            raise refusals.queue_full(self.num_waiting, entry.mean_duration_s, entry.places)
+
+    def _has_place(self, entry: ModelEntry, placement: Placement, now_s: float) -> bool:
+        if entry.state != "ready":
+            return False
+        demand, claim = entry.demand(), placement.as_claim()
+        demand = msgspec.structs.replace(demand, waiting=[*demand.waiting, claim])
+        return claim.id in {admitted.id for admitted in decide(demand, entry.shares, entry.places, now_s).starts}
 
     def _settle(self, now_s: float) -> None:
-        """Hand over what has a place, and bring up what is wanted: the model whose request waits longest first."""
-        if self._is_draining:
-            return
+        """Hand over what has a place, and bring up what is wanted: the model whose request waits longest first.
+
+        While draining, only what is paused goes on.
+        """
         for entry in sorted(self._fleet, key=_oldest_request_s):
-            if entry.state == "ready" and entry.waiting:
-                self._hand_over(entry, now_s)
+            if entry.state == "ready" and (entry.waiting or entry.paused):
+                if frame := hand_over(entry, now_s):
+                    self._effects.send(entry.name, frame)
+                    self._publish_pauses(frame)
+            elif self._is_draining:
+                continue
             elif entry.wants_worker(now_s) and (error := self._fleet.bring_up(entry, now_s)):
                 self._fail_all(entry.waiting, error, now_s)
                 self._fleet.given_up(entry, error, now_s)
 
-    def _hand_over(self, entry: ModelEntry, now_s: float) -> None:
-        chosen = admission.choose(list(entry.waiting.values()), entry.num_running_choices, entry.places)
-        for request_id in chosen:
-            del entry.waiting[request_id]
-            entry.running[request_id] = self._requests[request_id]
-        if chosen:
-            records = [entry.running[request_id] for request_id in chosen]
-            starts = [Start(request=r.request, waited_s=now_s - r.arrived_s) for r in records]
-            self._effects.send(entry.name, starts)
+    def _publish_pauses(self, frame: Sequence[ToWorker]) -> None:
+        for message in frame:
+            if isinstance(message, Pause | Resume):
+                record = self._requests[message.id].record
+                self._effects.publish(record.paused(isinstance(message, Pause)))
 
     # Ends of requests
 
-    def _finish_choice(self, record: RequestRecord, event: Finished, now_s: float) -> None:
+    def _finish_choice(self, placement: Placement, event: Finished, now_s: float) -> None:
+        record = placement.record
         record.finish(event)
         if record.num_open_choices == 0:
-            self._fleet[record.request.model].note_duration(now_s - record.arrived_s)
-            self._end(record, record.outcome, now_s)
+            entry = self._fleet[record.request.model]
+            is_running = record.request.id in entry.running
+            entry.note_duration(placement.total_served_s(now_s) if is_running else placement.served_s)
+            self._end(placement, record.outcome, now_s)
+
+    def _end_late(self, entry: ModelEntry, now_s: float) -> None:
+        """End what is past its deadline, wherever it stands."""
+        for placement in [p for p in entry.waiting.values() if p.is_late(now_s)]:
+            error = refusals.waited_too_long(now_s - placement.record.arrived_s, entry.state)
+            self._end(placement, "error", now_s, error)
+        for placement in [p for p in entry.begun.values() if p.is_late(now_s)]:
+            record = placement.record
+            self._call_off(placement)
+            late = refusals.ran_too_long(record.request.deadline_s or 0.0, record.num_written_tokens)
+            self._end(placement, "error", now_s, late)
+
+    def _call_off(self, placement: Placement) -> None:
+        """Tell the worker to forget a request, if it knows it."""
+        request = placement.record.request
+        if request.id in self._fleet[request.model].begun:
+            self._effects.send(request.model, [Cancel(id=request.id)])
 
     def _fail_all(self, ids: Iterable[RequestId], error: ApplianceError, now_s: float) -> None:
         for request_id in list(ids):
             self._end(self._requests[request_id], "error", now_s, error)
 
-    def _end(self, record: RequestRecord, outcome: Outcome, now_s: float, error: ApplianceError | None = None) -> None:
-        request = record.request
+    def _end(self, placement: Placement, outcome: Outcome, now_s: float, error: ApplianceError | None = None) -> None:
+        record, request = placement.record, placement.record.request
         entry = self._fleet[request.model]
         del self._requests[request.id]
-        entry.waiting.pop(request.id, None)
-        entry.running.pop(request.id, None)
+        for stage in (entry.waiting, entry.running, entry.paused):
+            stage.pop(request.id, None)
+        entry.shares.leave(record.caller.id, placement.weight, record.used_tokens)
         entry.last_used_s = now_s
         if error is not None:
             self._effects.fail(request.id, error)
@@ -310,4 +369,4 @@ class Scheduler:
 
 
 def _oldest_request_s(entry: ModelEntry) -> float:
-    return min((w.arrived_s for w in entry.waiting.values()), default=float("inf"))
+    return min((p.record.arrived_s for p in entry.waiting.values()), default=float("inf"))

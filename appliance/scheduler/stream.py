@@ -11,6 +11,8 @@ from appliance.core.events import RequestEvent
 from appliance.core.request import RequestId
 from appliance.errors import ApplianceError
 
+from .queue_place import QueuePlace
+
 
 class Inbox:
     """The events of a request that nobody has read yet. The daemon holds this one, the caller the stream."""
@@ -51,19 +53,19 @@ class RequestStream:
         request_id: RequestId,
         inbox: Inbox,
         cancel: Callable[[RequestId], None],
-        num_ahead: Callable[[RequestId], int | None],
+        queue_place: Callable[[RequestId], QueuePlace | None],
     ) -> None:
         self.request_id = request_id
         self._inbox = inbox
         self._cancel = cancel
-        self._num_ahead = num_ahead
+        self._queue_place = queue_place
         loop = asyncio.get_running_loop()
         weakref.finalize(self, _cancel_soon, loop, inbox, cancel, request_id).atexit = False
 
     @property
-    def num_waiting_ahead(self) -> int | None:
-        """Return how many requests for the same model are served first, None once this one no longer waits."""
-        return self._num_ahead(self.request_id)
+    def queue_place(self) -> QueuePlace | None:
+        """Return where the request stands in its model's queue now, None while it runs and when it is over."""
+        return self._queue_place(self.request_id)
 
     def __aiter__(self) -> Self:
         return self

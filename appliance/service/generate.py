@@ -5,8 +5,10 @@ from typing import Protocol
 
 from appliance.core.caller import Caller
 from appliance.core.events import RequestEvent
-from appliance.core.request import EncodeRequest, GenerateRequest
+from appliance.core.request import EncodeRequest, GenerateRequest, RequestId
+from appliance.errors import RequestCancelled
 from appliance.scheduler.loop import SchedulerLoop
+from appliance.scheduler.queue_place import QueuePlace
 from appliance.scheduler.stream import RequestStream
 
 from .merge import MergedStream
@@ -17,6 +19,10 @@ class EventStream(Protocol):
 
     def __aiter__(self) -> AsyncIterator[RequestEvent]:
         """Return the events, once."""
+
+    @property
+    def queue_place(self) -> QueuePlace | None:
+        """Return where the call stands in the queue now, None when it does not wait."""
 
     def cancel(self) -> None:
         """Free what the call holds."""
@@ -46,3 +52,7 @@ class Generation:
     def encode(self, request: EncodeRequest, caller: Caller) -> EventStream:
         """Start a request for rows and return its events. Raises: as `generate`."""
         return self._scheduler.submit(request, caller)
+
+    def cancel(self, request_id: RequestId) -> None:
+        """End a request for an operator; one that is over stays as it is. Its events end with RequestCancelled."""
+        self._scheduler.cancel(request_id, RequestCancelled("an operator of this machine cancelled the request"))

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 import msgspec
 
 from appliance.core.events import Delta, Finished, RequestEvent
+from appliance.scheduler.queue_place import QueuePlace
 from appliance.scheduler.stream import RequestStream
 
 
@@ -40,6 +41,12 @@ class MergedStream:
             for reader in readers:
                 reader.cancel()
             await asyncio.gather(*readers, return_exceptions=True)
+
+    @property
+    def queue_place(self) -> QueuePlace | None:
+        """Return the place of the last of the requests that wait, None when all have begun."""
+        places = [place for stream in self._streams if (place := stream.queue_place)]
+        return max(places, key=lambda place: place.position, default=None)
 
     def cancel(self) -> None:
         """Cancel every stream."""

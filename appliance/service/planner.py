@@ -2,11 +2,16 @@
 
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
+
 from appliance.backends.select import select
+from appliance.caches.kv_disk import KvDisk
 from appliance.core.events import ModelStateChanged, SystemEvent
+from appliance.core.fingerprint import kv_fingerprint
 from appliance.core.hardware import HardwareSnapshot
 from appliance.core.plan import Artefact, BackendDescriptor, LoadPlan
 from appliance.errors import BackendError, ModelNotFound
+from appliance.service.calibrations import Calibrations
 from appliance.settings import Settings
 from models.manifest import ModelManifest
 from models.store import ModelStore
@@ -22,20 +27,27 @@ class Planner:
         descriptors: Sequence[BackendDescriptor],
         settings: Settings,
         memory: Callable[[], int],
+        kv_disk: KvDisk | None = None,
+        calibrations: Calibrations | None = None,
     ) -> None:
+        """Without `kv_disk`, nothing that a model computes is to be kept on disk; without `calibrations`, no threads
+        are to be measured."""
         self._store = store
         self._snapshot = snapshot
         self._descriptors = descriptors
         self._settings = settings
         self._memory = memory
+        self._kv_disk = kv_disk
+        self._calibrations = calibrations
         self._held_bytes: dict[str, int] = {}
+        self._fingerprints: dict[str, str] = {}
 
     def plan(self, model: str, manifest: ModelManifest, variant: str | None) -> LoadPlan:
         """Return the plan. Raises: ModelNotFound (the variant), BackendError, DoesNotFit."""
         if changed := self._store.changed_files(manifest):
             raise BackendError(f"model {model!r} is not what was added; add it again ({'; '.join(changed)})")
         held_bytes = sum(self._held_bytes.values())
-        return select(
+        plan = select(
             model,
             Artefact(
                 format=manifest.format,
@@ -47,8 +59,20 @@ class Planner:
             self._snapshot,
             self._able(model, manifest, variant),
             self._settings.engine,
+            self._settings.kv,
             memory_available_bytes=self._memory() + held_bytes,
             memory_reserve_ratio=self._settings.scheduler.memory_reserve_ratio,
+        )
+        return self._with_threads(self._with_place_on_disk(plan)) if manifest.details.task == "generate" else plan
+
+    def fingerprints(self) -> frozenset[str]:
+        """Return the name of every folder of kept prefixes that an installed model could use. From any thread."""
+        return frozenset(
+            _fingerprint(manifest.digest, descriptor, kv_type)
+            for manifest in self._store.list()
+            for descriptor in self._descriptors
+            if manifest.format in descriptor.formats
+            for kv_type in descriptor.kv_types
         )
 
     def observe(self, event: SystemEvent) -> None:
@@ -58,6 +82,19 @@ class Planner:
             if event.state == "ready" and event.memory_bytes is not None:
                 self._held_bytes[event.model] = event.memory_bytes
 
+    def _with_place_on_disk(self, plan: LoadPlan) -> LoadPlan:
+        if self._kv_disk is None:
+            return plan
+        descriptor = next(descriptor for descriptor in self._descriptors if descriptor.name == plan.backend)
+        name = self._fingerprints[plan.model] = _fingerprint(plan.artefact.digest, descriptor, plan.kv_type)
+        loaded = [self._fingerprints[model] for model in self._held_bytes if model in self._fingerprints]
+        return replace(plan, snapshots=self._kv_disk.place(plan.snapshots, name, loaded))
+
+    def _with_threads(self, plan: LoadPlan) -> LoadPlan:
+        if self._calibrations is None or self._settings.engine.threads is not None:
+            return plan
+        return self._calibrations.apply(plan)
+
     def _able(self, model: str, manifest: ModelManifest, variant: str | None) -> Sequence[BackendDescriptor]:
         """Return the backends that the variant leaves: the one that it names, or all when it names the file's own."""
         if variant is None or variant == manifest.details.quantization:
@@ -66,3 +103,7 @@ class Planner:
         if not named:
             raise ModelNotFound(f"{model!r}: there is no variant {variant!r} of this model", param="model")
         return named
+
+
+def _fingerprint(digest: str, descriptor: BackendDescriptor, kv_type: str) -> str:
+    return kv_fingerprint(digest=digest, backend=descriptor.name, backend_version=descriptor.version, kv_type=kv_type)

@@ -24,6 +24,7 @@ from appliance.ops.machine import Machine
 from appliance.ops.metrics import Metrics
 from appliance.ops.ready import Readiness
 from appliance.ops.report import StatusReport
+from appliance.ops.requests import RequestLog
 from appliance.service.care import ModelCare
 from appliance.service.generate import Generation
 from appliance.service.installed import Installed
@@ -93,6 +94,7 @@ def build(home: Path, timing: StreamTiming) -> Daemon:
         care=ModelCare(store, installed, scheduler),
         keys=KeyStore(home / "keys"),
         metrics=Metrics(),
+        requests=RequestLog(),
         readiness=readiness,
         report=report,
         machine=pi_5(),

@@ -151,7 +151,8 @@ def test_timings_come_at_the_end_and_with_every_token_when_asked(http: httpx.Cli
     chunks = chunks_of(http.post("/v1/chat/completions", json=body))
     assert daemon.scheduler.last.timings_per_token
     assert [chunk.get("timings", {}).get("predicted_n") for chunk in chunks] == [None, 1, None, 2]
-    assert chunks[-1]["timings"] | {"prompt_n": 4, "cache_n": 3, "prompt_ms": 200.0} == chunks[-1]["timings"]
+    last = chunks[-1]["timings"]
+    assert last | {"prompt_n": 4, "cache_n": 3, "prompt_ms": 200.0, "queue_ms": 0.0} == last
     assert http.post("/v1/chat/completions", json={"messages": HI}).json()["timings"]["predicted_ms"] == 100.0
 
 

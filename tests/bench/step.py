@@ -19,7 +19,7 @@ from appliance.core.request import GenerateRequest, RequestId, TokenPrompt
 from appliance.core.sampling import SamplingParams, StopConditions
 from appliance.core.traits import ModelTraits
 from appliance.engine.engine import Engine
-from appliance.engine.prompt import PreparedRequest
+from appliance.engine.prompt import Arrival, PreparedRequest
 from appliance.link.frames import decoder_for_daemon, send_frame
 
 SAMPLINGS = {
@@ -81,7 +81,7 @@ class InstantModel:
 def measure(sampling: SamplingParams, num_sequences: int, vocab_size: int, num_steps: int) -> tuple[float, float]:
     """Return the medians in milliseconds of the worker's part and of the daemon's decoding of the frame."""
     model = InstantModel(num_sequences, vocab_size)
-    engine = Engine(model, EchoTokenizer(vocab_size), 0.1, time.monotonic)
+    engine = Engine(model, EchoTokenizer(vocab_size), 0.1, time.monotonic, speculates=False)
     worker_side, daemon_side = socket.socketpair()
     decoder = decoder_for_daemon()
     for number in range(num_sequences):
@@ -93,7 +93,7 @@ def measure(sampling: SamplingParams, num_sequences: int, vocab_size: int, num_s
             stop=StopConditions(max_tokens=num_steps + 50, ignore_eos=True),
         )
         tokens = np.array([number, 1, 2, 3], np.int32)
-        engine.start(PreparedRequest(request, tokens, time.monotonic(), 0.0))
+        engine.start(PreparedRequest(request, tokens, Arrival(received_s=time.monotonic())))
     worker_s, daemon_s = [], []
     for _ in range(num_steps + 20):
         started_s = time.perf_counter()

@@ -88,7 +88,8 @@ async def test_a_cancelled_request_frees_its_place_in_the_worker() -> None:
         held = [daemon.submit(str(number), "a", ENDLESS) for number in range(10)]
         queued = daemon.submit("queued", "a", max_tokens=3)
         await first_delta(held[0])
-        assert queued.num_waiting_ahead == 0
+        assert queued.queue_place is not None
+        assert queued.queue_place.position == 1
         for stream in held[:3]:
             stream.cancel()
         assert (await read(queued)).usage.completion_tokens == 3

@@ -7,7 +7,18 @@ import pytest
 from appliance.client import ChatEnd, ChatUsage, Client, ClientError, NoDaemon
 from appliance.core.admin import Done, Problem, Progress
 from appliance.core.request import Message
-from tests.unit.cli.fake_daemon import USAGE, FakeDaemon, Reply, chunk, installed, loaded, serving, status
+from tests.unit.cli.fake_daemon import (
+    USAGE,
+    FakeDaemon,
+    Reply,
+    chunk,
+    installed,
+    loaded,
+    request,
+    requests,
+    serving,
+    status,
+)
 
 CHAT = "/v1/chat/completions"
 HELLO = [Message(role="user", content="Hello")]
@@ -32,6 +43,15 @@ def test_the_key_is_sent_as_a_bearer_token_and_none_without_a_key(daemon: FakeDa
     Client(daemon.url).is_healthy()
 
     assert [asked.headers.get("Authorization") for asked in daemon.asked] == ["Bearer sk-1", None]
+
+
+def test_requests_come_back_and_one_is_cancelled_by_the_id_of_its_answer(daemon: FakeDaemon) -> None:
+    daemon.reply("GET", "/admin/v1/requests", requests(request("a"), num_recent=2))
+    daemon.reply("DELETE", "/admin/v1/requests/chatcmpl-a%2Fb", None)
+
+    assert Client(daemon.url).requests() == requests(request("a"), num_recent=2)
+    Client(daemon.url).cancel_request("chatcmpl-a/b")
+    assert daemon.asked[-1].method == "DELETE"
 
 
 @pytest.mark.parametrize("name", ["guide", "qwen/qwen3:stable+lora,other@Q4_K_M"])

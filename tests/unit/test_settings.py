@@ -59,6 +59,10 @@ def test_the_models_of_the_flag_are_named_after_it() -> None:
         ("scheduler.memory_reserve_ratio", "0.5", 0.5),
         ("engine.threads", "8", 8),
         ("engine.threads", "none", None),
+        ("kv.memory_bytes", "2 GiB", 2 * 2**30),
+        ("kv.disk_bytes", "0", 0),
+        ("kv.disk_bytes", "None", None),
+        ("kv.max_written_bytes_per_day", "4 GiB", 4 * 2**30),
         ("log.level", "debug", "debug"),
         ("engine.provider_fallback", "refuse", "refuse"),
         ("engine.kv_type", "int8", "int8"),
@@ -72,11 +76,20 @@ def test_text_of_the_environment_becomes_the_type_of_its_setting(key: str, text:
 
 
 def test_a_file_may_write_sizes_with_units_and_lists_as_lists(file: Path) -> None:
-    file.write_text('[server]\nmax_body_bytes = "1 KiB"\nallowed_origins = ["http://a"]\n[engine]\nthreads = "none"')
+    file.write_text('[server]\nmax_body_bytes = "1 KiB"\nallowed_origins = ["http://a"]\n[kv]\ndisk_bytes = "2 KiB"')
 
-    server = load(file, {}, {}).settings.server
+    settings = load(file, {}, {}).settings
 
-    assert (server.max_body_bytes, server.allowed_origins) == (1024, ("http://a",))
+    assert (settings.server.max_body_bytes, settings.server.allowed_origins) == (1024, ("http://a",))
+    assert settings.kv.disk_bytes == 2048
+
+
+def test_a_file_may_leave_a_choice_to_the_machine(file: Path) -> None:
+    file.write_text('[engine]\nthreads = "none"\n[kv]\nmemory_bytes = "none"')
+
+    settings = load(file, {"APPLIANCE_KV__DISK_BYTES": "none"}, {"engine.threads": None}).settings
+
+    assert settings == Settings()
 
 
 @pytest.mark.parametrize(
@@ -92,6 +105,8 @@ def test_a_file_may_write_sizes_with_units_and_lists_as_lists(file: Path) -> Non
         ("scheduler.keep_alive_s", "nan", "a number from 0"),
         ("scheduler.keep_alive_s", "inf", "a number from 0"),
         ("engine.threads", "0", '"none" to let the machine choose'),
+        ("kv.disk_bytes", "-1", 'a size such as 32 MiB, or "none"'),
+        ("kv.max_written_bytes_per_day", "much", "a size such as 32 MiB"),
         ("log.level", "loud", "one of debug, info, warning, error"),
         ("engine.provider_fallback", "never", "one of allow, warn, refuse"),
         ("engine.kv_type", "f16", "one of auto, f32, int8"),

@@ -12,6 +12,7 @@ from litestar.types import ASGIApp
 from appliance.api.access import refine
 from appliance.api.body import read_json
 from appliance.api.errors import HttpRequest
+from appliance.api.queueing import queue_comment, queue_headers
 from appliance.api.respond import caller_of, json_reply, json_response
 from appliance.api.sse import SseResponse, StreamTiming, unless_gone
 from appliance.core.request import GenerateRequest, RequestId
@@ -103,12 +104,19 @@ async def reply(
     """Let the engine work and answer as the caller asked: with a stream of `chunks`, or `whole`."""
     n = cores[0].num_choices
     events = generation.generate(cores, refine(caller_of(request), wire.user))
+    headers = queue_headers(events.queue_place)
     if wire.stream:
         stream = ReplyStream(chunks, n, includes_usage=wire.includes_usage)
-        return SseResponse(written(events, stream), error_event, timing)
+        return SseResponse(
+            written(events, stream),
+            error_event,
+            timing,
+            headers=headers,
+            comment=lambda: queue_comment(events.queue_place),
+        )
     answer = Answer(n, len(cores))
     await unless_gone(request.receive, gather(events, answer))
-    return json_reply(whole(answer))
+    return json_reply(whole(answer), headers)
 
 
 async def written(events: EventStream, reply: ReplyStream) -> AsyncGenerator[bytes, None]:

@@ -3,7 +3,6 @@
 import ctypes
 from typing import Any
 
-import llama_cpp as native
 import numpy as np
 
 from appliance.backends.base import (
@@ -18,8 +17,9 @@ from appliance.backends.base import (
 from appliance.backends.cells import CellTable
 from appliance.backends.llama_cpp import library
 from appliance.backends.llama_cpp.context import AbortFlag, open_context, read_traits, snapshot_layout
+from appliance.backends.llama_cpp.library import native
 from appliance.backends.llama_cpp.token_batch import TokenBatch
-from appliance.backends.rules import check_batch, check_copy, check_empty, check_layout, check_snapshot, check_truncate
+from appliance.backends.rules import check_batch, check_copy, check_restore, check_snapshot, check_truncate
 from appliance.core.plan import LoadPlan
 from appliance.errors import BackendError, OutOfDeviceMemory
 
@@ -85,30 +85,28 @@ class LlamaCppModel:
         """Return how many cells are free."""
         return self._cells.num_free()
 
-    def snapshot(self, sequence: int, num_tokens: int) -> Snapshot:
+    def snapshot(self, sequence: int, start: int, end: int) -> Snapshot:
         """Return the library's own state of the sequence; a part of one is first shared with the scratch sequence."""
-        check_snapshot(sequence, num_tokens, self.traits, self._cells)
-        if num_tokens == self._cells.length(sequence):
-            return self._read_state(sequence, num_tokens)
-        native.llama_memory_seq_cp(self._memory, sequence, self._scratch_sequence, 0, num_tokens)
+        check_snapshot(sequence, start, end, self.traits, self._cells)
+        if end - start == self._cells.length(sequence):
+            return Snapshot(0, end, self._layout, (self._read_state(sequence),))
+        native.llama_memory_seq_cp(self._memory, sequence, self._scratch_sequence, start, end)
         try:
-            return self._read_state(self._scratch_sequence, num_tokens)
+            return Snapshot(start, end - start, self._layout, (self._read_state(self._scratch_sequence),))
         finally:
             self._remove(self._scratch_sequence, 0)
 
     def restore(self, sequence: int, snapshot: Snapshot) -> None:
-        """Write a state into free cells."""
-        check_empty(sequence, self.traits, self._cells)
-        check_layout(snapshot, self._layout, self.traits)
+        """Write a state into free cells, which need not be neighbours."""
+        check_restore(sequence, snapshot, self._layout, self.traits, self._cells)
         if snapshot.num_tokens > self._cells.num_free():
             raise KVCacheFull(f"{snapshot.num_tokens} tokens do not fit into {self._cells.num_free()} free cells")
-        content = np.frombuffer(snapshot.parts[0], np.uint8)
-        pointer = content.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
-        num_read = native.llama_state_seq_set_data(self._context, pointer, content.nbytes, sequence)
-        last_position = native.llama_memory_seq_pos_max(self._memory, sequence)
-        if num_read != content.nbytes or last_position != snapshot.num_tokens - 1:
-            self._remove(sequence, 0)
-            raise SnapshotRejected(library.failure("llama.cpp does not accept the snapshot"))
+        if snapshot.start == 0:
+            self._write_state(sequence, snapshot)
+        else:  # a state takes the place of all that its sequence holds
+            self._write_state(self._scratch_sequence, snapshot)
+            native.llama_memory_seq_cp(self._memory, self._scratch_sequence, sequence, snapshot.start, snapshot.end)
+            self._remove(self._scratch_sequence, 0)
         self._cells.append(sequence, snapshot.num_tokens)
 
     def set_threads(self, decode: int, prefill: int) -> None:
@@ -147,12 +145,21 @@ class LlamaCppModel:
             self._outputs_address = address
         return self._outputs
 
-    def _read_state(self, sequence: int, num_tokens: int) -> Snapshot:
+    def _read_state(self, sequence: int) -> memoryview:
         content = np.empty(native.llama_state_seq_get_size(self._context, sequence), np.uint8)
         pointer = content.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
         if native.llama_state_seq_get_data(self._context, pointer, content.nbytes, sequence) != content.nbytes:
             raise BackendError(library.failure("llama.cpp cannot write a snapshot"))
-        return Snapshot(num_tokens, self._layout, (content.data,))
+        return content.data
+
+    def _write_state(self, sequence: int, snapshot: Snapshot) -> None:
+        content = np.frombuffer(snapshot.parts[0], np.uint8)
+        pointer = content.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
+        num_read = native.llama_state_seq_set_data(self._context, pointer, content.nbytes, sequence)
+        last_position = native.llama_memory_seq_pos_max(self._memory, sequence)
+        if num_read != content.nbytes or last_position != snapshot.end - 1:
+            self._remove(sequence, 0)
+            raise SnapshotRejected(library.failure("llama.cpp does not accept the snapshot"))
 
     def _remove(self, sequence: int, num_tokens: int) -> None:
         if not native.llama_memory_seq_rm(self._memory, sequence, num_tokens, _TO_THE_END):

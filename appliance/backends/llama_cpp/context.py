@@ -4,9 +4,8 @@ import ctypes
 from importlib.metadata import version
 from typing import Any
 
-import llama_cpp as native
-
 from appliance.backends.llama_cpp import library
+from appliance.backends.llama_cpp.library import native
 from appliance.backends.llama_cpp.limits import (
     CELL_MULTIPLE_TOKENS,
     DISTRIBUTION,
@@ -49,13 +48,15 @@ def read_traits(model: Any, plan: LoadPlan) -> ModelTraits:
         raise BackendError(
             f"{plan.artefact.path} is a model with an encoder and a decoder (translation), not served yet"
         )
-    # Such a model keeps one state for each sequence and none of its past: it costs memory and cannot be cut.
-    has_state = native.llama_model_is_recurrent(model) or native.llama_model_is_hybrid(model)
-    num_sequences = plan.max_step_sequences if has_state else plan.max_sequences
+    max_context_tokens = min(plan.context_tokens, plan.kv_capacity_tokens)
+    # States take much memory, so there are no more of them than sequences in a step.
+    num_sequences = plan.max_step_sequences if _has_states(model) else plan.max_sequences
+    # The library reuses cells that lie behind a sequence's window and leaves them out of snapshots.
+    has_window = 0 < native.llama_model_n_swa(model) <= max_context_tokens
     return ModelTraits(
         task="generate",
         vocab_size=native.llama_vocab_n_tokens(native.llama_model_get_vocab(model)),
-        max_context_tokens=min(plan.context_tokens, plan.kv_capacity_tokens),
+        max_context_tokens=max_context_tokens,
         kv_capacity_tokens=plan.kv_capacity_tokens,
         max_sequences=min(num_sequences, native.llama_max_parallel_sequences() - 1),
         max_step_sequences=plan.max_step_sequences,
@@ -64,7 +65,7 @@ def read_traits(model: Any, plan: LoadPlan) -> ModelTraits:
         chunk_multiple_tokens=1,
         copy_cost="shared",
         retain="slows_steps",
-        can_truncate=not has_state,
+        can_truncate=not (_has_states(model) or has_window),
         is_batch_invariant=False,
         kv_bytes_per_token=_kv_bytes_per_token(model, plan.kv_type),
         max_adapters_per_step=0,
@@ -85,7 +86,7 @@ def open_context(model: Any, plan: LoadPlan, traits: ModelTraits, abort_flag: Ab
     params.kv_unified = True
     params.swa_full = True
     params.no_perf = True
-    if traits.can_truncate:  # a model with states computes a step in parts, which an abort would leave half done
+    if not _has_states(model):  # a model with states computes a step in parts, which an abort would leave half done
         params.abort_callback, params.abort_callback_data = abort_flag.callback, abort_flag.pointer
     context = native.llama_init_from_model(model, params)
     if not context:
@@ -97,7 +98,24 @@ def open_context(model: Any, plan: LoadPlan, traits: ModelTraits, abort_flag: Ab
 def snapshot_layout(model: Any, plan: LoadPlan) -> str:
     """Return the name of the bytes that snapshots of this model are made of."""
     shape = f"{library.read_text(native.llama_model_desc, model)}, {native.llama_model_n_params(model)} parameters"
-    return f"llama_cpp {version(DISTRIBUTION)}, {shape}, {plan.kv_type}"
+    return f"llama_cpp/2 {version(DISTRIBUTION)}, {shape}, {plan.kv_type}{_rope_factors(model, plan)}"
+
+
+def _rope_factors(model: Any, plan: LoadPlan) -> str:
+    """Return which of a model's two sets of rotary factors is used, where it has two (LongRoPE): keys depend on it.
+
+    Source: llama-model.cpp, get_rope_factors: by the size of the context, not by the length of a prompt.
+    """
+    architecture = library.metadata(model, "general.architecture")
+    original = library.metadata(model, f"{architecture}.rope.scaling.original_context_length")
+    if original is None or not original.isdigit():
+        return ""
+    return ", long factors" if plan.kv_capacity_tokens > int(original) else ", short factors"
+
+
+def _has_states(model: Any) -> bool:
+    """Tell whether some layers keep a state for each sequence in place of keys and values."""
+    return bool(native.llama_model_is_recurrent(model) or native.llama_model_is_hybrid(model))
 
 
 def _kv_bytes_per_token(model: Any, kv_type: str) -> int:

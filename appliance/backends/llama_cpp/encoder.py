@@ -7,12 +7,12 @@ last bits of a row would depend on what else was in the call.
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import llama_cpp as native
 import numpy as np
 
 from appliance.backends.base import EncoderInput, RowArray, Run
 from appliance.backends.encoders import encoder_traits, normalized
 from appliance.backends.llama_cpp import library
+from appliance.backends.llama_cpp.library import native
 from appliance.backends.llama_cpp.limits import CELL_MULTIPLE_TOKENS
 from appliance.backends.llama_cpp.token_batch import TokenBatch
 from appliance.core.plan import LoadPlan

@@ -5,11 +5,11 @@ import re
 import weakref
 from collections.abc import Sequence
 
-import llama_cpp as native
 import numpy as np
 
 from appliance.backends.base import EncoderInput, TokenArray
 from appliance.backends.llama_cpp import library
+from appliance.backends.llama_cpp.library import native
 from appliance.core.request import InputRole
 from appliance.errors import BackendError
 

@@ -4,11 +4,11 @@ import ctypes
 from collections.abc import Sequence
 from typing import Any
 
-import llama_cpp as native
 import numpy as np
 import numpy.typing as npt
 
 from appliance.backends.base import Run
+from appliance.backends.llama_cpp.library import native
 
 _INT32_BYTES = 4
 

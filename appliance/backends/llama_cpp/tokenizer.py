@@ -4,11 +4,11 @@ import ctypes
 import weakref
 from typing import Any
 
-import llama_cpp as native
 import numpy as np
 
 from appliance.backends.base import FimIds, TokenArray
 from appliance.backends.llama_cpp import library
+from appliance.backends.llama_cpp.library import native
 from appliance.errors import BackendError
 
 _INT32 = ctypes.POINTER(ctypes.c_int32)

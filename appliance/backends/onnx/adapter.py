@@ -22,7 +22,7 @@ from appliance.backends.onnx.limits import CHUNK_TOKENS, MAX_STEP_OUTPUTS
 from appliance.backends.onnx.prepared import Prepared
 from appliance.backends.onnx.provider_choice import ON_PROCESSOR, Choice
 from appliance.backends.onnx.session import library_error, open_session, return_freed_memory
-from appliance.backends.rules import check_batch, check_copy, check_empty, check_layout, check_snapshot, check_truncate
+from appliance.backends.rules import check_batch, check_copy, check_restore, check_snapshot, check_truncate
 from appliance.backends.sequence_lengths import SequenceLengths
 from appliance.core.plan import LoadPlan
 from appliance.core.traits import ModelTraits
@@ -44,7 +44,7 @@ class OnnxDecoder:
         self.traits = _traits(plan, layout)
         self._lengths = SequenceLengths(self.traits.max_sequences)
         self._layout_name = (
-            f"onnx {native.__version__} {plan.artefact.digest} {layout.kv_bytes_per_token} {layout.kv_type}"
+            f"onnx/2 {native.__version__} {plan.artefact.digest} {layout.kv_bytes_per_token} {layout.kv_type}"
         )
         self._arena = Arena(layout, self.traits.max_sequences, self.traits.max_context_tokens)
         # A run that wants no logits has a row computed all the same.
@@ -91,21 +91,20 @@ class OnnxDecoder:
         """Return what is left of the capacity, which limits memory: every row could hold a whole context."""
         return self.traits.kv_capacity_tokens - self._lengths.total
 
-    def snapshot(self, sequence: int, num_tokens: int) -> Snapshot:
-        """Return a copy of the row's first tokens."""
-        check_snapshot(sequence, num_tokens, self.traits, self._lengths)
-        return Snapshot(num_tokens, self._layout_name, (self._arena.read(sequence, num_tokens).data,))
+    def snapshot(self, sequence: int, start: int, end: int) -> Snapshot:
+        """Return a copy of a part of the row."""
+        check_snapshot(sequence, start, end, self.traits, self._lengths)
+        return Snapshot(start, end - start, self._layout_name, (self._arena.read(sequence, start, end).data,))
 
     def restore(self, sequence: int, snapshot: Snapshot) -> None:
-        """Fill an empty row. Raises: KVCacheFull, SnapshotRejected."""
-        check_empty(sequence, self.traits, self._lengths)
-        check_layout(snapshot, self._layout_name, self.traits)
+        """Write behind what the row holds. Raises: KVCacheFull, SnapshotRejected."""
+        check_restore(sequence, snapshot, self._layout_name, self.traits, self._lengths)
         content = np.frombuffer(snapshot.parts[0], np.uint8)
         expected_bytes = snapshot.num_tokens * self.traits.kv_bytes_per_token
         if content.nbytes != expected_bytes:
             raise SnapshotRejected(f"a snapshot of {snapshot.num_tokens} tokens has {expected_bytes} bytes")
         self._require_room(snapshot.num_tokens)
-        self._arena.write(sequence, snapshot.num_tokens, content)
+        self._arena.write(sequence, snapshot.start, content)
         self._lengths.append(sequence, snapshot.num_tokens)
 
     def set_threads(self, decode: int, prefill: int) -> None:
@@ -176,4 +175,5 @@ def _traits(plan: LoadPlan, layout: DecoderLayout) -> ModelTraits:
         kv_bytes_per_token=layout.kv_bytes_per_token,
         max_adapters_per_step=0,
         is_prefill_batched=False,
+        can_set_threads=False,
     )

@@ -66,20 +66,22 @@ class Arena:
             cache[target_row, :, :num_tokens] = cache[source_row, :, :num_tokens]
         self.touch(target_row, num_tokens)
 
-    def read(self, sequence: int, num_tokens: int) -> npt.NDArray[np.uint8]:
-        """Return a copy of the first tokens: caches one after the other, each (heads, num_tokens, width)."""
+    def read(self, sequence: int, start: int, end: int) -> npt.NDArray[np.uint8]:
+        """Return a copy of tokens `[start, end)`: caches one after the other, each (heads, end - start, width)."""
         row = self.row(sequence)
-        return np.concatenate([cache[row, :, :num_tokens].ravel() for cache in self.caches]).view(np.uint8)
+        return np.concatenate([cache[row, :, start:end].ravel() for cache in self.caches]).view(np.uint8)
 
-    def write(self, sequence: int, num_tokens: int, content: npt.NDArray[np.uint8]) -> None:
-        """Fill the first tokens from what `read` returned."""
+    def write(self, sequence: int, start: int, content: npt.NDArray[np.uint8]) -> None:
+        """Fill the tokens from `start` on with what `read` returned."""
         row, values, begin = self.row(sequence), content.view(self.dtype), 0
+        num_tokens = len(values) // sum(cache.shape[1] * cache.shape[3] for cache in self.caches)
+        end = start + num_tokens
         for cache in self.caches:
             _, heads, _, width = cache.shape
-            end = begin + heads * num_tokens * width
-            cache[row, :, :num_tokens] = values[begin:end].reshape(heads, num_tokens, width)
-            begin = end
-        self.touch(row, num_tokens)
+            part = values[begin : begin + heads * num_tokens * width]
+            cache[row, :, start:end] = part.reshape(heads, num_tokens, width)
+            begin += len(part)
+        self.touch(row, end)
 
     def gather(self, sequences: Sequence[int], length_of: Callable[[int], int]) -> int:
         """Make the sequences, of lengths that `length_of` tells, lie side by side and return their first row.

@@ -52,7 +52,7 @@ def read_cache(model: OnnxDecoder, layout: DecoderLayout, text: Tokens) -> list[
     """Return keys and values of each layer after the text, `(num_heads, num_tokens, head_width)`; both are floats."""
     for start in range(0, len(text), CHUNK_TOKENS):
         model.step(Batch((Run(0, start, text[start : start + CHUNK_TOKENS], 0),)))
-    values = np.frombuffer(model.snapshot(0, len(text)).parts[0], np.float32)
+    values = np.frombuffer(model.snapshot(0, 0, len(text)).parts[0], np.float32)
     model.truncate(0, 0)
     shapes = [(layer.num_heads, len(text), layer.head_width) for layer in layout.layers for _ in ("keys", "values")]
     ends = np.cumsum([np.prod(shape) for shape in shapes])

@@ -1,6 +1,7 @@
 """Token counts and timings as clients read them."""
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from appliance.core.events import Finished, Timings, Usage
 
@@ -13,7 +14,10 @@ class PromptTokensDetails(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CompletionTokensDetails(msgspec.Struct, frozen=True, kw_only=True):
-    """Of the generated tokens: kinds that are not generated yet."""
+    """Of the generated tokens: those that were guessed ahead and confirmed, and guesses that were not.
+
+    OpenAI counts here the prediction that the caller sends; ours come from prompt and output themselves.
+    """
 
     reasoning_tokens: int = 0
     audio_tokens: int = 0
@@ -32,8 +36,12 @@ class UsageWire(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TimingsWire(msgspec.Struct, frozen=True, kw_only=True):
-    """llama-server's `timings` of one choice. `prompt_n` is what was computed, `cache_n` what was not."""
+    """llama-server's `timings` of one choice. `prompt_n` is what was computed, `cache_n` what was not.
 
+    `queue_ms` is ours: from arrival to its place. The drafts are there when tokens were guessed ahead.
+    """
+
+    queue_ms: float
     cache_n: int
     prompt_n: int
     prompt_ms: float
@@ -43,6 +51,8 @@ class TimingsWire(msgspec.Struct, frozen=True, kw_only=True):
     predicted_ms: float
     predicted_per_token_ms: float | None
     predicted_per_second: float | None
+    draft_n: int | UnsetType = UNSET
+    draft_n_accepted: int | UnsetType = UNSET
 
 
 class UsageTally:
@@ -53,10 +63,14 @@ class UsageTally:
         self._prompt_tokens = 0
         self._cached_tokens = 0
         self._completion_tokens = 0
+        self._accepted_drafts = 0
+        self._rejected_drafts = 0
 
     def add(self, finished: Finished) -> None:
         """Count one choice; its prompt only with the prompt's first choice."""
         self._completion_tokens += finished.usage.completion_tokens
+        self._accepted_drafts += finished.usage.accepted_draft_tokens
+        self._rejected_drafts += finished.usage.rejected_draft_tokens
         if finished.choice % self._num_choices == 0:
             self._prompt_tokens += finished.usage.prompt_tokens
             self._cached_tokens += finished.usage.cached_tokens
@@ -68,14 +82,18 @@ class UsageTally:
             completion_tokens=self._completion_tokens,
             total_tokens=self._prompt_tokens + self._completion_tokens,
             prompt_tokens_details=PromptTokensDetails(cached_tokens=self._cached_tokens),
-            completion_tokens_details=CompletionTokensDetails(),
+            completion_tokens_details=CompletionTokensDetails(
+                accepted_prediction_tokens=self._accepted_drafts, rejected_prediction_tokens=self._rejected_drafts
+            ),
         )
 
 
 def timings_wire(usage: Usage, timings: Timings) -> TimingsWire:
     """Return `timings` in llama-server's names; a rate over nothing is None."""
     computed = usage.prompt_tokens - usage.cached_tokens
+    num_drafts = usage.accepted_draft_tokens + usage.rejected_draft_tokens
     return TimingsWire(
+        queue_ms=timings.queue_s * 1000,
         cache_n=usage.cached_tokens,
         prompt_n=computed,
         prompt_ms=timings.prefill_s * 1000,
@@ -85,6 +103,8 @@ def timings_wire(usage: Usage, timings: Timings) -> TimingsWire:
         predicted_ms=timings.decode_s * 1000,
         predicted_per_token_ms=_divide(timings.decode_s * 1000, usage.completion_tokens),
         predicted_per_second=_divide(usage.completion_tokens, timings.decode_s),
+        draft_n=num_drafts or UNSET,
+        draft_n_accepted=usage.accepted_draft_tokens if num_drafts else UNSET,
     )
 
 

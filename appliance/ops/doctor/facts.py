@@ -11,6 +11,7 @@ from appliance.core.admin import KeyInfo
 from appliance.core.doctor import Finding
 from appliance.core.hardware import HardwareReadings, HardwareSnapshot
 from appliance.core.plan import BackendDescriptor
+from appliance.ops.shortages import Shortage
 
 
 class EngineFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,6 +167,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     clock: ClockFacts = ClockFacts()
     installation: Installation | None = None
     service: ServiceFacts | None = None
+    shortages: tuple[Shortage, ...] = ()
     failures: tuple[tuple[str, str], ...] = ()
 
     @property

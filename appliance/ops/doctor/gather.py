@@ -14,6 +14,7 @@ from appliance.backends.registry import descriptors
 from appliance.hardware.memory import memory_available_bytes
 from appliance.hardware.probe import probe
 from appliance.hardware.readings import ReadingsProbe
+from appliance.ops.shortages import Shortage, read_shortages
 from appliance.settings import Settings, SettingsError
 
 from .facts import (
@@ -40,6 +41,7 @@ from .probes.system import look_at_clock, look_at_installation, look_at_service,
 TIMEOUT_S = 20.0
 _ENGINE_TIMEOUT_S = 10.0
 _NO_ENGINES: tuple[EngineFacts, ...] = ()
+_NO_SHORTAGES: tuple[Shortage, ...] = ()
 _NO_LIBRARIES: tuple[str | None, tuple[LibraryFacts, ...] | None] = (None, None)
 
 
@@ -58,6 +60,7 @@ def gather(home: Path, load_settings: Callable[[], Settings], look_at_daemon: Ca
     libraries = parts.start("the libraries", look_at_libraries, _NO_LIBRARIES)
     clock = parts.start("the clock", look_at_clock, ClockFacts())
     installation = parts.start("the installation", look_at_installation, None)
+    shortages = parts.start("the record of memory", lambda: read_shortages(home), _NO_SHORTAGES)
     service = parts.start("the service", lambda: look_at_service(installation.result()), None)
     facts = Facts(
         version=appliance.__version__,
@@ -74,6 +77,7 @@ def gather(home: Path, load_settings: Callable[[], Settings], look_at_daemon: Ca
         clock=clock.result(),
         installation=installation.result(),
         service=service.result(),
+        shortages=shortages.result(),
     )
     facts = _with_what_follows(facts, parts, home, settings)
     return msgspec.structs.replace(facts, failures=parts.failures())

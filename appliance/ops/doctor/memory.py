@@ -1,5 +1,7 @@
 """Checks of main memory: room for the default model, swap, and limits from outside."""
 
+from datetime import datetime
+
 from appliance.core.doctor import Finding
 from appliance.core.units import format_bytes
 
@@ -9,6 +11,7 @@ _HEAVY_SWAP_RATIO = 0.1
 _LITTLE_MEMORY_RATIO = 0.2
 _LOW_LIMIT_RATIO = 0.5
 _SMALLEST_MODEL = "guide"
+_RECENT_S = 7 * 86400.0
 
 
 def default_model(facts: Facts) -> Outcome:
@@ -74,4 +77,22 @@ def limit(facts: Facts) -> Outcome:
     )
 
 
-CHECKS: tuple[Check, ...] = (default_model, swap, limit)
+def shortages(facts: Facts) -> Outcome:
+    """Say when a model ran out of memory lately, and what it gave up to go on."""
+    now_s = facts.clock.now_s
+    recent = [each for each in facts.shortages if now_s is None or now_s - each.time_s < _RECENT_S]
+    if not recent:
+        return None
+    last = recent[-1]
+    times = "once" if len(recent) == 1 else f"{len(recent)} times"
+    when = datetime.fromtimestamp(last.time_s).astimezone().strftime("%Y-%m-%d %H:%M")
+    return Finding(
+        check="memory.shortages",
+        state="warning",
+        title=f"memory ran out {times} in the last week, for model {last.model!r} on {when}",
+        reason=f"it went on: {last.measure}; a smaller quantization, or engine.context_tokens set lower, leaves room",
+        mend=f"appliance models show {last.model}",
+    )
+
+
+CHECKS: tuple[Check, ...] = (default_model, swap, limit, shortages)

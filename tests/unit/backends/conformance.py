@@ -1,7 +1,6 @@
 """The promises of the seam as one suite. A subclass names the plan to load and how closely rows must agree."""
 
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from multiprocessing import get_context
@@ -18,7 +17,6 @@ from appliance.backends.base import (
     Run,
     Snapshot,
     SnapshotRejected,
-    StepAborted,
 )
 from appliance.backends.loading import open_backend
 from appliance.core.plan import LoadPlan
@@ -30,12 +28,20 @@ def load(plan: LoadPlan) -> LoadedModel:
     return open_backend(plan.backend).load(plan, lambda ratio: None)
 
 
-def continue_snapshot(plan: LoadPlan, num_tokens: int, layout: str, content: bytes, token: int) -> LogitsArray:
-    """Run in another process: restore the snapshot and return the row after one more token."""
+def continue_blocks(plan: LoadPlan, blocks: Sequence[tuple[int, int, str, bytes]], token: int) -> LogitsArray:
+    """Run in another process: restore the blocks, one behind the other, and return the row after one more token."""
     with closing(load(plan)) as model:
-        model.restore(3, Snapshot(num_tokens, layout, (memoryview(content),)))
-        run = Run(3, num_tokens, np.array([token], np.int32), 1)
+        for start, num_tokens, layout, content in blocks:
+            model.restore(3, Snapshot(start, num_tokens, layout, (memoryview(content),)))
+        run = Run(3, model.length_tokens(3), np.array([token], np.int32), 1)
         return model.step(Batch((run,))).logits[0].copy()
+
+
+def continue_elsewhere(plan: LoadPlan, snapshots: Sequence[Snapshot], token: int) -> LogitsArray:
+    """Return the row after the snapshots and one more token, computed by another process."""
+    blocks = [(block.start, block.num_tokens, block.layout, b"".join(block.parts)) for block in snapshots]
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(continue_blocks, plan, blocks, token).result()[0]
 
 
 class Conformance:
@@ -86,7 +92,7 @@ class Conformance:
         program = Program(model, seed)
         for _ in range(60):
             for pieces, row in program.act():
-                self.assert_agree(model, row, _recompute(oracle, *pieces))
+                self.assert_agree(model, row, recompute(oracle, *pieces))
         assert program.num_full > 0, "the program is meant to fill the cache"
 
     def test_every_token_of_a_sequence_changes_its_row(self, model: LoadedModel) -> None:
@@ -109,7 +115,7 @@ class Conformance:
             assert got.flags.writeable
             for index in range(run.num_outputs):
                 end = len(run.tokens) - run.num_outputs + index + 1
-                self.assert_agree(model, got[index], _recompute(oracle, Piece(run.tokens, end)))
+                self.assert_agree(model, got[index], recompute(oracle, Piece(run.tokens, end)))
 
     def test_a_sequence_decodes_alone_as_it_does_among_others(self, model: LoadedModel) -> None:
         num_others = min(model.traits.max_step_sequences, 8) - 1
@@ -135,7 +141,7 @@ class Conformance:
 
     def test_a_step_that_does_not_fit_changes_nothing(self, model: LoadedModel) -> None:
         self.step(model, (0, 8, 1), (1, 8, 1))
-        _fill_up(model, 2)
+        fill_up(model, 2)
         lengths = [model.length_tokens(s) for s in range(model.traits.max_sequences)]
         with pytest.raises(KVCacheFull):
             self.step(model, (0, 1, 1), (1, 1, 1))
@@ -146,33 +152,9 @@ class Conformance:
 
     def test_a_full_cache_can_be_used_to_the_last_token(self, model: LoadedModel) -> None:
         assert model.free_tokens() == model.traits.kv_capacity_tokens
-        _fill_up(model, 0)
+        fill_up(model, 0)
         with pytest.raises(KVCacheFull):
             self.step(model, (model.traits.max_sequences - 1, 1, 1))
-
-    def test_tokens_of_copies_count_once_where_they_are_shared(self, model: LoadedModel) -> None:
-        copied = 15 if model.traits.copy_cost == "memory" else 0
-        self.step(model, (0, 20, 1))
-        free = model.free_tokens()
-        model.copy(0, 1, 15)
-        assert model.free_tokens() == free - copied
-        self.step(model, (1, 5, 1))
-        assert model.free_tokens() == free - copied - 5
-        model.truncate(0, 0)
-        assert model.free_tokens() == model.traits.kv_capacity_tokens - 20
-        assert (model.length_tokens(0), model.length_tokens(1)) == (0, 20)
-
-    def test_a_thousand_copies_and_truncates_leave_the_cache_as_it_was(self, model: LoadedModel) -> None:
-        free = model.free_tokens()
-        self.step(model, (0, 16, 1))
-        for round_ in range(1000):
-            target = 1 + round_ % (model.traits.max_sequences - 1)
-            model.copy(0, target, 1 + round_ % 16)
-            if round_ % 7 == 0:
-                self.step(model, (target, 2, 0))
-            model.truncate(target, 0)
-        model.truncate(0, 0)
-        assert model.free_tokens() == free
 
     def test_a_copy_goes_its_own_way(self, model: LoadedModel, oracle: LoadedModel) -> None:
         prefix = random_tokens(12)
@@ -181,40 +163,25 @@ class Conformance:
         first, second = (np.array([token], np.int32) for token in (11, 12))
         rows = model.step(Batch((Run(0, 12, first, 1), Run(1, 12, second, 1)))).logits
         for tail, row in zip((first, second), rows, strict=True):
-            self.assert_agree(model, row[0], _recompute(oracle, Piece(prefix, 12), Piece(tail, 1)))
+            self.assert_agree(model, row[0], recompute(oracle, Piece(prefix, 12), Piece(tail, 1)))
 
-    def test_truncated_tokens_leave_no_trace(self, model: LoadedModel, oracle: LoadedModel) -> None:
-        tokens = random_tokens(10)
-        model.step(Batch((Run(0, 0, tokens, 0),)))
-        self.step(model, (0, 7, 2))
-        model.truncate(0, 10)
-        tail = np.array([42], np.int32)
-        row = model.step(Batch((Run(0, 10, tail, 1),))).logits[0][0]
-        self.assert_agree(model, row, _recompute(oracle, Piece(tokens, 10), Piece(tail, 1)))
-
-    @pytest.mark.parametrize("num_tokens", [30, 17])
     def test_a_snapshot_continues_in_another_process(
-        self, model: LoadedModel, oracle: LoadedModel, plan: LoadPlan, num_tokens: int
+        self, model: LoadedModel, oracle: LoadedModel, plan: LoadPlan
     ) -> None:
         tokens = random_tokens(30)
         model.step(Batch((Run(4, 0, tokens, 1),)))
         free = model.free_tokens()
-        snapshot = model.snapshot(4, num_tokens)
+        snapshot = model.snapshot(4, 0, 30)
+        assert (snapshot.start, snapshot.num_tokens) == (0, 30)
         assert (model.length_tokens(4), model.free_tokens()) == (30, free)
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            content = b"".join(snapshot.parts)
-            row = pool.submit(continue_snapshot, plan, num_tokens, snapshot.layout, content, 77).result()
-        tail = np.array([77], np.int32)
-        self.assert_agree(model, row[0], _recompute(oracle, Piece(tokens, num_tokens), Piece(tail, 1)))
+        row = continue_elsewhere(plan, [snapshot], 77)
+        self.assert_agree(model, row, recompute(oracle, Piece(tokens, 30), Piece(np.array([77], np.int32), 1)))
 
     def test_a_foreign_or_damaged_snapshot_is_rejected_and_changes_nothing(self, model: LoadedModel) -> None:
         self.step(model, (0, 20, 1))
-        good = model.snapshot(0, 20)
+        good = model.snapshot(0, 0, 20)
         free = model.free_tokens()
-        foreign = Snapshot(20, "other/1", good.parts)
-        cut = Snapshot(20, good.layout, (memoryview(bytes(good.parts[0])[:-9]),))
-        miscounted = Snapshot(19, good.layout, good.parts)
-        for bad in (foreign, cut, miscounted):
+        for bad in spoiled(good):
             with pytest.raises(SnapshotRejected):
                 model.restore(1, bad)
             assert (model.length_tokens(1), model.free_tokens()) == (0, free)
@@ -223,31 +190,11 @@ class Conformance:
 
     def test_a_snapshot_that_does_not_fit_changes_nothing(self, model: LoadedModel) -> None:
         self.step(model, (0, 20, 1))
-        snapshot = model.snapshot(0, 20)
-        _fill_up(model, 1)
+        snapshot = model.snapshot(0, 0, 20)
+        fill_up(model, 1)
         with pytest.raises(KVCacheFull):
-            model.restore(2 if model.length_tokens(2) == 0 else model.traits.max_sequences - 1, snapshot)
-        assert model.free_tokens() == 0
-
-    def test_an_aborted_step_changes_nothing(self, model: LoadedModel) -> None:
-        self.step(model, (0, 8, 1))
-        free, is_over = model.free_tokens(), threading.Event()
-
-        def insist() -> None:
-            while not is_over.wait(0.0001):
-                model.abort()
-
-        caller = threading.Thread(target=insist)
-        caller.start()
-        with pytest.raises(StepAborted):
-            for _ in range(200):
-                self.step(model, (0, 1, 1), (1, model.traits.max_step_tokens - 1, 0))
-                model.truncate(0, 8)
-                model.truncate(1, 0)
-        is_over.set()
-        caller.join()
-        assert (model.length_tokens(0), model.length_tokens(1), model.free_tokens()) == (8, 0, free)
-        self.step(model, (0, 1, 1))
+            model.restore(model.traits.max_sequences - 1, snapshot)
+        assert (model.length_tokens(model.traits.max_sequences - 1), model.free_tokens()) == (0, 0)
 
     def test_calls_that_break_the_rules_are_refused(self, model: LoadedModel) -> None:
         self.step(model, (0, 8, 1))
@@ -272,11 +219,18 @@ class Conformance:
                 model.copy(source, target, num_tokens)
         with pytest.raises(BackendError):
             model.truncate(0, 9)
+        for start, end in ((0, 9), (-1, 8), (8, 8), (5, 3)):
+            with pytest.raises(BackendError):
+                model.snapshot(0, start, end)
+        whole = model.snapshot(0, 0, 8)
+        for sequence in (0, traits.max_sequences):
+            with pytest.raises(BackendError):
+                model.restore(sequence, whole)
         assert model.length_tokens(0) == 8
         assert model.free_tokens() == traits.kv_capacity_tokens - 8
 
 
-def _recompute(oracle: LoadedModel, *pieces: Piece) -> LogitsArray:
+def recompute(oracle: LoadedModel, *pieces: Piece) -> LogitsArray:
     """Return the row after the tokens, computed in a fresh sequence of another model.
 
     Where cuts may matter, they are the same; else the whole is one run.
@@ -295,7 +249,17 @@ def _recompute(oracle: LoadedModel, *pieces: Piece) -> LogitsArray:
     return row
 
 
-def _fill_up(model: LoadedModel, first_sequence: int) -> None:
+def spoiled(snapshot: Snapshot) -> list[Snapshot]:
+    """Return the snapshot as another model's, cut short, and with a wrong number of tokens."""
+    start, num_tokens, layout, parts = snapshot.start, snapshot.num_tokens, snapshot.layout, snapshot.parts
+    return [
+        Snapshot(start, num_tokens, "other/1", parts),
+        Snapshot(start, num_tokens, layout, (memoryview(bytes(parts[0])[:-9]),)),
+        Snapshot(start, num_tokens - 1, layout, parts),
+    ]
+
+
+def fill_up(model: LoadedModel, first_sequence: int) -> None:
     """Fill the cache to the last token, one sequence after the other up to the context each."""
     sequence = first_sequence
     while (free := model.free_tokens()) > 0:

@@ -9,10 +9,12 @@ from tests.onnx_graph_writer import Weights
 from tests.onnx_shapes import write_decoder
 from tests.shapes import write_shape
 from tests.unit.backends.conformance import Conformance
+from tests.unit.backends.conformance_of_parts import ConformanceOfParts
 from tests.unit.backends.plans import plan_of
+from tests.unit.backends.sliding_window import write_sliding_window
 
 
-class TestEcho(Conformance):
+class TestEcho(ConformanceOfParts):
     tolerance: ClassVar[float] = 0.0
 
     @pytest.fixture(scope="class")
@@ -21,7 +23,16 @@ class TestEcho(Conformance):
         return plan_of("echo", "echo", "echo:?token_s=0.00001")
 
 
-class LlamaCpp(Conformance):
+class TestEchoWithoutTruncation(Conformance):
+    tolerance: ClassVar[float] = 0.0
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def plan(cls) -> LoadPlan:
+        return plan_of("echo", "echo", "echo:?truncate=0")
+
+
+class LlamaCpp(ConformanceOfParts):
     quantization: ClassVar[str]
 
     @pytest.fixture(scope="class")
@@ -42,7 +53,18 @@ class TestLlamaCppQ4(LlamaCpp):
     tolerance: ClassVar[float] = 0.1
 
 
-class Onnx(Conformance):
+class TestLlamaCppWithASlidingWindow(Conformance):
+    tolerance: ClassVar[float] = 0.02
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def plan(cls, tmp_path_factory: pytest.TempPathFactory) -> LoadPlan:
+        path = tmp_path_factory.mktemp("llama_cpp") / "window.gguf"
+        write_sliding_window(path)
+        return plan_of("llama_cpp", "gguf", str(path))
+
+
+class Onnx(ConformanceOfParts):
     weights: ClassVar[Weights]
     block_size: ClassVar[int] = 32
     kv_type: ClassVar[str] = "f32"

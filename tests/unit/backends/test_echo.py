@@ -48,7 +48,7 @@ def test_a_row_does_not_outlive_the_next_step() -> None:
 def test_a_model_without_truncation_is_dropped_copied_and_saved_as_a_whole_only() -> None:
     model = load("echo:?truncate=0")
     model.step(Batch((Run(0, 0, np.array([65, 66], np.int32), 1),)))
-    for call in (lambda: model.truncate(0, 1), lambda: model.copy(0, 1, 1), lambda: model.snapshot(0, 1)):
+    for call in (lambda: model.truncate(0, 1), lambda: model.copy(0, 1, 1), lambda: model.snapshot(0, 0, 1)):
         with pytest.raises(BackendError, match="as a whole"):
             call()
     model.copy(0, 1, 2)

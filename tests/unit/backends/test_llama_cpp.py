@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
-from appliance.backends.base import Batch, Run, Tokenizer
+from appliance.backends.base import Batch, Run, Snapshot, SnapshotRejected, Tokenizer
 from appliance.backends.llama_cpp.estimate import estimate
 from appliance.backends.loading import open_backend, open_tokenizer
 from appliance.core.plan import Artefact, StepLimits
@@ -15,6 +16,7 @@ from appliance.errors import BackendError
 from models.manifest import ModelDetails
 from tests.shapes import write_shape
 from tests.unit.backends.plans import plan_of
+from tests.unit.backends.sliding_window import WINDOW_TOKENS, write_sliding_window
 
 MIB = 2**20
 
@@ -79,6 +81,30 @@ def test_one_run_can_take_every_output_of_a_step(path: Path) -> None:
     model = open_backend("llama_cpp").load(plan_of("llama_cpp", "gguf", str(path)), lambda ratio: None)
     rows = model.step(Batch((Run(0, 0, np.arange(64, dtype=np.int32), model.traits.max_step_outputs),))).logits
     assert rows[0].shape == (64, model.traits.vocab_size)
+    model.close()
+
+
+def test_a_block_of_other_positions_is_rejected(path: Path) -> None:
+    model = open_backend("llama_cpp").load(plan_of("llama_cpp", "gguf", str(path)), lambda ratio: None)
+    model.step(Batch((Run(0, 0, np.arange(33, 53, dtype=np.int32), 0),)))
+    first = model.snapshot(0, 0, 10)
+    model.restore(1, first)
+    with pytest.raises(SnapshotRejected):
+        model.restore(1, Snapshot(10, 10, first.layout, first.parts))
+    assert model.length_tokens(1) == 10
+    model.close()
+
+
+@pytest.mark.parametrize(("context_tokens", "can_truncate"), [(WINDOW_TOKENS - 1, True), (WINDOW_TOKENS, False)])
+def test_a_model_whose_window_is_shorter_than_the_context_is_not_cut(
+    tmp_path: Path, context_tokens: int, can_truncate: bool
+) -> None:
+    path = tmp_path / "window.gguf"
+    write_sliding_window(path)
+    plan = replace(plan_of("llama_cpp", "gguf", str(path)), context_tokens=context_tokens)
+    model = open_backend("llama_cpp").load(plan, lambda ratio: None)
+    assert model.traits.can_truncate is can_truncate
+    assert model.traits.max_sequences == plan.max_sequences
     model.close()
 
 

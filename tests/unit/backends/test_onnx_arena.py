@@ -93,7 +93,9 @@ class ArenaTwin(RuleBasedStateMachine):
         source = self._held(data)
         target = data.draw(st.sampled_from([s for s in range(ROWS) if s not in self.sequences]))
         count = len(self.sequences[source])
-        self.arena.write(target, count, self.arena.read(source, count))
+        border = data.draw(st.integers(0, count))
+        for start, end in ((0, border), (border, count)):
+            self.arena.write(target, start, self.arena.read(source, start, end))
         self.sequences[target] = list(self.sequences[source])
 
     @invariant()
@@ -168,6 +170,17 @@ def test_heads_of_any_width_begin_on_a_page(kv_type: KvType) -> None:
     fill(arena, 1, 100)
     arena.release(1)
     assert not arena.caches[0].any()
+
+
+def test_memory_that_blocks_brought_goes_with_the_row() -> None:
+    arena = Arena(layout_of(1, 2, 64), 2, 48)
+    fill(arena, 0, 48)
+    arena.write(1, 0, arena.read(0, 0, 32))
+    arena.write(1, 32, arena.read(0, 32, 48))
+    row = arena.row(1)
+    assert arena.caches[0][row].all()
+    arena.release(1)
+    assert not arena.caches[0][row].any()
 
 
 def test_gathering_moves_the_fewest_tokens() -> None:

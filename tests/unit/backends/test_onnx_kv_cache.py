@@ -55,7 +55,7 @@ def test_a_snapshot_of_floats_does_not_become_one_of_eight_bits(graph: Path) -> 
     floats, small = load_with(graph, "f32"), load_with(graph, "int8")
     floats.step(Batch((Run(0, 0, PROMPT, 1),)))
     with pytest.raises(SnapshotRejected):
-        small.restore(0, floats.snapshot(0, 4))
+        small.restore(0, floats.snapshot(0, 0, 4))
     floats.close()
     small.close()
 

@@ -5,7 +5,7 @@ from appliance.backends.registry import descriptors
 from appliance.backends.select import select
 from appliance.core.plan import Artefact, LoadPlan
 from appliance.errors import BackendError, DoesNotFit
-from appliance.settings import EngineSettings
+from appliance.settings import EngineSettings, KvSettings
 from models.manifest import ModelDetails
 from tests.fakes import machine
 
@@ -31,6 +31,7 @@ def choose(
     available_gib: float,
     settings: EngineSettings | None = None,
     artefact: Artefact = GGUF,
+    kv: KvSettings | None = None,
 ) -> LoadPlan:
     return select(
         "qwen3",
@@ -39,6 +40,7 @@ def choose(
         MACHINE,
         descriptors(MACHINE),
         settings or EngineSettings(),
+        kv or KvSettings(),
         memory_available_bytes=int(available_gib * GIB),
         memory_reserve_ratio=0.2,
     )
@@ -99,6 +101,7 @@ def test_an_unavailable_backend_is_named_with_the_command_that_mends_it() -> Non
             MACHINE,
             missing,
             EngineSettings(),
+            KvSettings(),
             memory_available_bytes=GIB,
             memory_reserve_ratio=0,
         )
@@ -106,13 +109,23 @@ def test_an_unavailable_backend_is_named_with_the_command_that_mends_it() -> Non
 
 def test_a_format_that_no_backend_runs_is_refused() -> None:
     with pytest.raises(BackendError, match="no backend runs"):
-        select("x", GGUF, None, MACHINE, [], EngineSettings(), memory_available_bytes=GIB, memory_reserve_ratio=0)
+        select(
+            "x",
+            GGUF,
+            None,
+            MACHINE,
+            [],
+            EngineSettings(),
+            KvSettings(),
+            memory_available_bytes=GIB,
+            memory_reserve_ratio=0,
+        )
 
 
 def test_an_echo_model_needs_no_details() -> None:
     plan = choose(None, 10, artefact=Artefact(format="echo", path="echo:?weights_bytes=1000", digest=""))
     assert plan.backend == "echo"
-    assert plan.estimated_bytes == 1000 + 4 * plan.kv_capacity_tokens
+    assert plan.estimated_bytes == 1000 + 4 * plan.kv_capacity_tokens + plan.snapshots.memory_bytes
 
 
 @pytest.mark.parametrize(
@@ -144,3 +157,21 @@ def test_a_backend_without_the_wanted_type_keeps_its_own_and_says_so() -> None:
     plan = choose(HALF_B, 10, EngineSettings(kv_type="int8"))
     assert plan.kv_type == "f16"
     assert "keys and values as f16: llama_cpp does not offer int8" in plan.reasons
+
+
+def test_prefixes_that_left_the_kv_cache_may_take_half_of_its_size_and_count_as_memory_of_the_model() -> None:
+    without, plan = choose(HALF_B, 10, kv=KvSettings(memory_bytes=0)), choose(HALF_B, 10)
+    assert without.snapshots.memory_bytes == 0
+    assert 0 < plan.snapshots.memory_bytes == plan.estimated_bytes - without.estimated_bytes
+    assert plan.snapshots.memory_bytes == plan.kv_capacity_tokens * (48 * 128 * 2 + 2 * plan.max_step_tokens) // 2
+
+
+def test_their_memory_can_be_set_but_is_never_more_than_what_is_left() -> None:
+    assert choose(HALF_B, 10, kv=KvSettings(memory_bytes=GIB)).snapshots.memory_bytes == GIB
+    plan = choose(SEVEN_B, 7.5, kv=KvSettings(memory_bytes=100 * GIB))
+    assert plan.kv_capacity_tokens == choose(SEVEN_B, 7.5).kv_capacity_tokens
+    assert plan.estimated_bytes == 5.5 * GIB
+
+
+def test_a_model_that_embeds_keeps_nothing() -> None:
+    assert choose(replace(HALF_B, is_embedding=True), 10).snapshots.memory_bytes == 0

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 import pytest
@@ -56,12 +56,12 @@ class Program:
         self._random = random.Random(seed)
         self._token_random = np.random.default_rng(seed)
         self._cells: list[list[Cell]] = [[] for _ in range(model.traits.max_sequences)]
-        self._snapshots: list[tuple[Snapshot, list[Cell]]] = []
+        self._chains: list[list[tuple[Snapshot, list[Cell]]]] = []
 
     def act(self) -> Iterator[tuple[list[Piece], LogitsArray]]:
         """Run one verb; yield the tokens before each row of logits, as they were run, with the row."""
         verb = self._random.choices(
-            [self._step, self._copy, self._truncate, self._snapshot, self._restore], [8, 2, 2, 1, 1]
+            [self._step, self._copy, self._truncate, self._snapshot, self._restore], [8, 2, 2, 1, 2]
         )[0]
         yield from verb()
         self._check()
@@ -102,7 +102,7 @@ class Program:
     def _copy(self) -> Iterator[tuple[list[Piece], LogitsArray]]:
         if (pair := self._full_and_empty()) is not None:
             source, target = pair
-            num_tokens = self._random.randint(1, len(self._cells[source]))
+            num_tokens = self._part(source)
             is_shared = self.model.traits.copy_cost == "shared"
             if not is_shared and num_tokens > self._num_free():
                 self.num_full += 1
@@ -116,28 +116,36 @@ class Program:
 
     def _truncate(self) -> Iterator[tuple[list[Piece], LogitsArray]]:
         sequence = self._random.randrange(len(self._cells))
-        self._forget(sequence, self._random.randint(0, len(self._cells[sequence])))
+        length = len(self._cells[sequence])
+        can_truncate = self.model.traits.can_truncate
+        self._forget(sequence, self._random.randint(0, length) if can_truncate else self._random.choice([0, length]))
         yield from ()
 
     def _snapshot(self) -> Iterator[tuple[list[Piece], LogitsArray]]:
+        """Take a sequence apart into blocks, which are only good one after the other."""
         if (pair := self._full_and_empty()) is not None:
-            num_tokens = self._random.randint(1, len(self._cells[pair[0]]))
-            snapshot = self.model.snapshot(pair[0], num_tokens)
-            self._snapshots.append((snapshot, self._cells[pair[0]][:num_tokens]))
+            source, cells = pair[0], self._cells[pair[0]]
+            end = self._part(source)
+            inner = self._random.sample(range(1, end), min(end - 1, 2)) if self.model.traits.can_truncate else []
+            borders = sorted([0, *inner, end])
+            self._chains.append(
+                [(self.model.snapshot(source, start, stop), cells[start:stop]) for start, stop in pairwise(borders)]
+            )
         yield from ()
 
     def _restore(self) -> Iterator[tuple[list[Piece], LogitsArray]]:
         pair = self._full_and_empty()
-        if pair is None or not self._snapshots:
+        if pair is None or not self._chains:
             return
-        snapshot, cells = self._random.choice(self._snapshots)
-        if len(cells) > self._num_free():
-            self.num_full += 1
-            with pytest.raises(KVCacheFull):
-                self.model.restore(pair[1], snapshot)
-        else:
-            self.model.restore(pair[1], snapshot)
-            self._cells[pair[1]] = _copies(cells)
+        chain, target = self._random.choice(self._chains), pair[1]
+        for snapshot, cells in chain[: self._random.randint(1, len(chain))]:
+            if len(cells) > self._num_free():
+                self.num_full += 1
+                with pytest.raises(KVCacheFull):
+                    self.model.restore(target, snapshot)
+                break
+            self.model.restore(target, snapshot)
+            self._cells[target].extend(_copies(cells))
         yield from ()
 
     def _forget(self, sequence: int, num_tokens: int) -> None:
@@ -148,6 +156,11 @@ class Program:
         full = [sequence for sequence, cells in enumerate(self._cells) if cells]
         empty = [sequence for sequence, cells in enumerate(self._cells) if not cells]
         return (self._random.choice(full), self._random.choice(empty)) if full and empty else None
+
+    def _part(self, sequence: int) -> int:
+        """Return how many of the sequence's first tokens to take."""
+        length = len(self._cells[sequence])
+        return self._random.randint(1, length) if self.model.traits.can_truncate else length
 
     def _num_free(self) -> int:
         held = {id(cell) for cells in self._cells for cell in cells}

@@ -9,7 +9,18 @@ from typing import Any
 
 import msgspec
 
-from appliance.core.admin import InstalledModel, LoadedModelStatus, MachineStatus, Status, Versions
+from appliance.core.admin import (
+    InstalledModel,
+    LoadedModelStatus,
+    MachineStatus,
+    RecentFigures,
+    Requests,
+    RequestState,
+    RequestStatus,
+    Status,
+    Versions,
+)
+from appliance.core.request import RequestId
 
 
 @dataclass(frozen=True)
@@ -165,6 +176,38 @@ def status(*models: LoadedModelStatus) -> Status:
         machine=MachineStatus(cpu_busy_ratio=0.34, memory_total_bytes=16 * 2**30, memory_available_bytes=9 * 2**30),
         versions=Versions(appliance="0.1.0", python="3.11.7", backends={"llama_cpp": "0.3.36"}),
     )
+
+
+def request(id: str, state: RequestState = "running", **changes: Any) -> RequestStatus:
+    """Return a request for answers."""
+    status = RequestStatus(
+        id=RequestId(id),
+        model="guide",
+        caller="local",
+        priority="normal",
+        state=state,
+        arrived_s=1.8e9,
+        duration_s=2.5,
+        queue_s=0.01,
+        ttft_s=0.4,
+        prompt_tokens=1200,
+        cached_tokens=1000,
+        completion_tokens=42,
+        tokens_per_s=19.96,
+    )
+    return msgspec.structs.replace(status, **changes)
+
+
+def requests(*known: RequestStatus, num_recent: int = 0) -> Requests:
+    """Return requests for answers."""
+    recent = RecentFigures(
+        window_s=300.0,
+        num_requests=num_recent,
+        median_ttft_s=0.125 if num_recent else None,
+        median_tokens_per_s=21.04 if num_recent else None,
+        cached_ratio=0.634 if num_recent else None,
+    )
+    return Requests(requests=known, recent=recent)
 
 
 def chunk(text: str | None = None, reason: str | None = None) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """The policy of a step, as a table of cases."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.core.traits import ModelTraits
-from appliance.engine.batcher import MIN_CHUNK_TOKENS, Work, chunk_tokens, plan_step
+from appliance.engine.batcher import MIN_CHUNK_TOKENS, Work, chunk_tokens, plan_step, smaller_steps
 
 
 def limits(
@@ -83,6 +84,25 @@ def test_a_prompts_last_token_is_a_decode_however_the_chunks_before_it_fell() ->
     assert whole[0] == beside_others[0] == 64
     assert plan_step([prompt(66)], limits(grid_tokens=64), None) == [66]
     assert plan_step([prompt(65)], LIMITS, None) == [65]
+
+
+@pytest.mark.parametrize(
+    ("traits", "least"),
+    [
+        (LIMITS, MIN_CHUNK_TOKENS),
+        (limits(grid_tokens=64), 64),
+        (limits(max_sequences=40), 40),
+    ],
+)
+def test_steps_become_smaller_until_a_prompt_or_a_full_set_of_decodes_would_not_fit(
+    traits: ModelTraits, least: int
+) -> None:
+    sizes = []
+    while (smaller := smaller_steps(traits)) is not None:
+        traits = smaller
+        sizes.append(traits.max_step_tokens)
+    assert sizes[0] == 256 and sizes[-1] == least
+    assert sizes == sorted(set(sizes), reverse=True)
 
 
 works = st.lists(st.builds(Work, st.integers(0, 2000), st.integers(1, 3000)), max_size=12)

@@ -14,6 +14,7 @@ from appliance.core.events import Accepted, Encoded, Failed, Finished, RequestEv
 from appliance.core.request import EncodeRequest, GenerateRequest, RequestId, TextPair, TextPrompt, TokenPrompt
 from appliance.engine.encoding import EncodingEngine
 from appliance.engine.inputs import RequestReader
+from appliance.engine.prompt import Arrival
 from appliance.errors import ContextLengthExceeded, InvalidRequest
 from tests.fakes import load_plan
 
@@ -40,7 +41,7 @@ class Bench:
         self.engine = EncodingEngine(self.model, clock=lambda: 0.0)
 
     def start(self, request: EncodeRequest) -> None:
-        assert self.engine.start(self.reader.prepare(request, received_s=0, waited_s=0)) == []
+        assert self.engine.start(self.reader.prepare(request, Arrival())) == []
 
     def run(self) -> list[RequestEvent]:
         events: list[RequestEvent] = []
@@ -196,19 +197,19 @@ def test_what_the_model_cannot_do_is_refused_with_the_reason(
     request_: EncodeRequest, error: type[Exception], words: Sequence[str]
 ) -> None:
     with pytest.raises(error) as refusal:
-        Bench().reader.prepare(request_, received_s=0, waited_s=0)
+        Bench().reader.prepare(request_, Arrival())
     assert all(word in str(refusal.value) for word in words)
 
 
 def test_a_model_that_reads_pairs_embeds_nothing_and_one_with_many_labels_ranks_nothing() -> None:
     with pytest.raises(InvalidRequest, match="/v1/rerank"):
-        Bench(task="score", width=1).reader.prepare(texts("r", "a"), received_s=0, waited_s=0)
+        Bench(task="score", width=1).reader.prepare(texts("r", "a"), Arrival())
     with pytest.raises(InvalidRequest, match="3 labels"):
-        Bench(task="score", width=3).reader.prepare(pairs("r", ("a", "b")), received_s=0, waited_s=0)
+        Bench(task="score", width=3).reader.prepare(pairs("r", ("a", "b")), Arrival())
 
 
 def test_token_ids_are_used_as_they_are_beside_texts_with_an_instruction() -> None:
     prompts = (TokenPrompt(tokens=(1, 2)), TextPrompt(text="ab"))
     request = EncodeRequest(id=RequestId("r"), model="m", task="embed", inputs=prompts, role="query")
-    prepared = Bench().reader.prepare(request, received_s=0, waited_s=0)
+    prepared = Bench().reader.prepare(request, Arrival())
     assert [each.tokens.tolist() for each in prepared.inputs] == [[1, 2], list(b"q:ab")]

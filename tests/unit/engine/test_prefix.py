@@ -4,16 +4,22 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.core.request import RequestId
-from appliance.engine.prefix import Entry, Grid, PrefixIndex, common_prefix_tokens
+from appliance.engine.prefix import EVERYBODY, Entry, Grid, PrefixIndex, Scope, common_prefix_tokens, scope_of
 
-OWNER = RequestId("r")
+PRIVATE = scope_of("private", "r", is_private=True)
 
 
-def entry(handle: int, tokens: list[int], num_tokens: int | None = None, *, is_locked: bool = True) -> Entry:
+def entry(
+    handle: int,
+    tokens: list[int],
+    num_tokens: int | None = None,
+    *,
+    is_locked: bool = True,
+    scope: Scope = EVERYBODY,
+) -> Entry:
     return Entry(
         handle=handle,
-        owner=OWNER,
+        scope=scope,
         tokens=np.array(tokens, np.int32),
         num_tokens=len(tokens) if num_tokens is None else num_tokens,
         num_planned=len(tokens),
@@ -52,7 +58,7 @@ def test_a_match_is_the_longest_that_the_naive_twin_finds(
     entries = [entry(i, tokens, min(done, len(tokens))) for i, (tokens, done) in enumerate(held)]
     made = index(*entries, grid=grid)
     made.check_integrity()
-    found = made.match(array(*wanted))
+    found = made.match(array(*wanted), EVERYBODY)
     shared = [min(naive_common(tokens, wanted), max(len(wanted) - 1, 0)) for tokens, _ in held]
     now = [min(s, e.num_tokens) // grid * grid for s, e in zip(shared, entries, strict=True)]
     assert found.num_tokens == max(now, default=0)
@@ -60,31 +66,40 @@ def test_a_match_is_the_longest_that_the_naive_twin_finds(
 
 
 def test_the_last_token_is_always_left_to_compute() -> None:
-    assert index(entry(0, [1, 2, 3])).match(array(1, 2, 3)).num_tokens == 2
+    assert index(entry(0, [1, 2, 3])).match(array(1, 2, 3), EVERYBODY).num_tokens == 2
 
 
 def test_a_state_that_cannot_be_truncated_matches_whole_or_not_at_all() -> None:
     made = index(entry(0, [1, 2, 3]), can_truncate=False)
-    assert made.match(array(1, 2, 9, 9)).num_tokens == 0
-    assert made.match(array(1, 2, 3, 9)).num_tokens == 3
+    assert made.match(array(1, 2, 9, 9), EVERYBODY).num_tokens == 0
+    assert made.match(array(1, 2, 3, 9), EVERYBODY).num_tokens == 3
 
 
 def test_a_prefill_under_way_is_announced() -> None:
-    found = index(entry(0, [1, 2, 3, 4, 5], num_tokens=2)).match(array(1, 2, 3, 4, 9))
+    found = index(entry(0, [1, 2, 3, 4, 5], num_tokens=2)).match(array(1, 2, 3, 4, 9), EVERYBODY)
     assert (found.num_tokens, found.num_coming) == (2, 4)
 
 
-def test_a_request_that_wants_no_cache_matches_only_its_own_choices() -> None:
-    made = index(entry(0, [1, 2, 3]))
-    assert made.match(array(1, 2, 3, 4), owner=RequestId("other")).num_tokens == 0
-    assert made.match(array(1, 2, 3, 4), owner=OWNER).num_tokens == 3
+def test_what_is_held_in_different_scopes_never_meets() -> None:
+    made = index(entry(0, [1, 2, 3], scope=PRIVATE), entry(1, [1, 2]))
+    other = scope_of("private", "other", is_private=True)
+    assert made.match(array(1, 2, 3, 4), PRIVATE).num_tokens == 3
+    assert made.match(array(1, 2, 3, 4), EVERYBODY).num_tokens == 2
+    assert made.match(array(1, 2, 3, 4), other) == made.match(array(9, 9), PRIVATE)
+
+
+def test_scopes_differ_when_any_of_their_names_does() -> None:
+    names = [(), ("a",), ("b",), ("a", "b"), ("ab",)]
+    assert len({scope_of(*each).key for each in names}) == len(names)
+    assert scope_of("a") == scope_of("a") != scope_of("a", is_private=True)
+    assert not EVERYBODY.is_private
 
 
 def test_the_least_recently_used_goes_first_and_never_one_in_use() -> None:
     made = index(entry(0, [1]), entry(1, [2], is_locked=False), entry(2, [3], is_locked=False))
-    oldest = made.oldest_retained(keep=None)
+    oldest = made.oldest_retained(but=())
     assert oldest is not None and oldest.handle == 1
-    kept = made.oldest_retained(keep=oldest)
+    kept = made.oldest_retained(but=(oldest.handle,))
     assert kept is not None and kept.handle == 2
 
 

@@ -12,7 +12,7 @@ import uvloop
 from appliance.core.messages import FromWorker, Loading, Stop
 from appliance.link import process as process_module
 from appliance.link.frames import encode_frame
-from appliance.link.process import BASE_ENVIRON, WorkerProcess, describe_exit, worker_command
+from appliance.link.process import BASE_ENVIRON, TUNING, WorkerProcess, describe_exit, worker_command
 
 TIMEOUT_S = 20.0
 PREAMBLE = """
@@ -195,7 +195,7 @@ def test_a_worker_sees_neither_the_daemons_environment_nor_its_terminal(
         heard = Heard()
         heard.spawn("print(sorted(os.environ), os.getcwd(), os.getsid(0) == os.getpid(), file=sys.stderr)")
         await heard.exited.wait()
-        assert heard.causes == [f"exited with code 0: {sorted(BASE_ENVIRON)} / True"]
+        assert heard.causes == [f"exited with code 0: {sorted({**BASE_ENVIRON, **TUNING})} / True"]
 
     run(scenario())
 

@@ -3,12 +3,14 @@
 from appliance.core.events import (
     JobProgressed,
     JobStateChanged,
+    ModelMeasured,
     ModelStateChanged,
     Outcome,
     RequestAccepted,
     RequestEnded,
     RequestQueued,
     SystemEvent,
+    Timings,
     TokensEmitted,
 )
 from appliance.core.request import RequestId
@@ -16,7 +18,7 @@ from appliance.ops.metrics import Metrics
 
 
 def queued(id: str) -> SystemEvent:
-    return RequestQueued(id=RequestId(id), model="guide", caller="local")
+    return RequestQueued(id=RequestId(id), model="guide", caller="local", priority="normal")
 
 
 def taken(id: str) -> SystemEvent:
@@ -37,8 +39,16 @@ def ended(id: str, outcome: Outcome) -> SystemEvent:
         outcome=outcome,
         duration_s=1.0,
         prompt_tokens=100,
+        accepted_draft_tokens=6,
+        rejected_draft_tokens=2,
+        timings=Timings(queue_s=0.02, prefill_s=0.4, decode_s=0.5),
+        decode_tokens_per_s=22.0,
         mean_token_probability=0.75,
     )
+
+
+def measured(num_preemptions: int) -> SystemEvent:
+    return ModelMeasured(model="guide", kv_used_tokens=1024, kv_capacity_tokens=4096, num_preemptions=num_preemptions)
 
 
 def values(*events: SystemEvent) -> dict[str, float]:
@@ -88,6 +98,33 @@ def test_a_model_is_in_one_state_and_holds_memory_while_it_is_ready() -> None:
     assert found['appliance_model_memory_bytes{model="guide"}'] == 0
     assert found['appliance_model_state{model="guide",state="stopped"}'] == 1
     assert found['appliance_model_state{model="guide",state="ready"}'] == 0
+
+
+def test_the_time_of_a_request_is_told_apart_by_what_it_went_into() -> None:
+    cancelled = RequestEnded(id=RequestId("b"), model="guide", caller="local", outcome="cancelled", duration_s=1.0)
+    found = values(queued("a"), taken("a"), ended("a", "stop"), queued("b"), cancelled)
+    assert found['appliance_request_prefill_time_seconds_sum{model="guide"}'] == 0.4
+    assert found['appliance_request_decode_time_seconds_sum{model="guide"}'] == 0.5
+    assert found['appliance_request_decode_tokens_per_second_sum{model="guide"}'] == 22
+    assert found['appliance_request_prefill_time_seconds_count{model="guide"}'] == 1
+
+
+def test_guessed_tokens_are_counted_with_those_that_were_right() -> None:
+    found = values(queued("a"), taken("a"), ended("a", "stop"))
+    assert found['appliance_spec_decode_num_draft_tokens_total{model="guide"}'] == 8
+    assert found['appliance_spec_decode_num_accepted_tokens_total{model="guide"}'] == 6
+
+
+def test_preemptions_are_counted_on_when_a_new_worker_counts_from_the_beginning() -> None:
+    again = [ModelStateChanged(model="guide", state=state, reason="") for state in ("stopped", "loading", "ready")]
+    found = values(measured(2), measured(3), *again, measured(1))
+    assert found['appliance_num_preemptions_total{model="guide"}'] == 4
+
+
+def test_the_kv_cache_is_used_while_its_worker_lives() -> None:
+    assert values(measured(0))['appliance_kv_cache_usage_ratio{model="guide"}'] == 0.25
+    stopped = ModelStateChanged(model="guide", state="stopped", reason="")
+    assert values(measured(0), stopped)['appliance_kv_cache_usage_ratio{model="guide"}'] == 0
 
 
 def test_jobs_are_counted_by_state_and_by_how_they_ended() -> None:

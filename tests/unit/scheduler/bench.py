@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from appliance.core.caller import LOCAL
+from appliance.core.caller import LOCAL, Caller
 from appliance.core.events import RequestEvent
-from appliance.core.request import GenerateRequest
+from appliance.core.request import GenerateRequest, Request
 from appliance.errors import ApplianceError, BackendError
 from appliance.scheduler.scheduler import Scheduler
 from appliance.settings import SchedulerSettings
@@ -20,10 +20,10 @@ class Bench:
         self.scheduler = Scheduler(SchedulerSettings(**settings), self.effects.total_bytes, self.effects)
         self.now_s = 1000.0
 
-    def ask(self, *requests: GenerateRequest | str) -> None:
+    def ask(self, *requests: Request | str, caller: Caller = LOCAL) -> None:
         for item in requests:
             asked = request(item) if isinstance(item, str) else item
-            self.scheduler.on_request(asked, LOCAL, self.now_s)
+            self.scheduler.on_request(asked, caller, self.now_s)
 
     def refused(self, asked: GenerateRequest | str) -> ApplianceError:
         try:
@@ -31,6 +31,10 @@ class Bench:
         except ApplianceError as error:
             return error
         raise AssertionError("the request was let in")
+
+    def position(self, id_: str) -> int | None:
+        place = self.scheduler.queue_place(request(id_).id, self.now_s)
+        return None if place is None else place.position
 
     def cancel(self, id_: str) -> None:
         self.scheduler.on_cancel(request(id_).id, self.now_s)

@@ -1,9 +1,12 @@
 """Small requests, plans and events, so that a test shows only what it is about."""
 
+from appliance.core.caller import Caller
 from appliance.core.events import Accepted, Delta, Finished, FinishReason, Timings, Usage
 from appliance.core.plan import Artefact, LoadPlan
 from appliance.core.request import GenerateRequest, Priority, RequestId, TextPrompt
+from appliance.core.sampling import StopConditions
 from appliance.core.traits import ModelTraits
+from appliance.scheduler.claims import Claim
 
 GIB = 2**30
 
@@ -56,6 +59,7 @@ def request(
     num_choices: int = 1,
     priority: Priority = "normal",
     deadline_s: float | None = None,
+    max_tokens: int | None = None,
 ) -> GenerateRequest:
     return GenerateRequest(
         id=RequestId(id_),
@@ -64,7 +68,41 @@ def request(
         num_choices=num_choices,
         priority=priority,
         deadline_s=deadline_s,
+        stop=StopConditions(max_tokens=max_tokens),
     )
+
+
+def claim(
+    id_: str,
+    caller: str = "local",
+    num_choices: int = 1,
+    *,
+    priority: Priority = "normal",
+    weight: float = 1.0,
+    cost_tokens: float = 100.0,
+    arrived: float = 0.0,
+    since: float | None = None,
+    can_pause: bool = True,
+    is_aged: bool = False,
+    rests_until: float = 0.0,
+) -> Claim:
+    return Claim(
+        id=RequestId(id_),
+        caller=caller,
+        weight=weight,
+        priority=priority,
+        num_choices=num_choices,
+        cost_tokens=cost_tokens,
+        arrived_s=arrived,
+        since_s=arrived if since is None else since,
+        can_pause=can_pause,
+        is_aged=is_aged,
+        rests_until_s=rests_until,
+    )
+
+
+def caller(id_: str, weight: float = 1.0) -> Caller:
+    return Caller(id=id_, source="key", scope="use", weight=weight)
 
 
 def accepted(id_: str, num_prompt_tokens: int = 5, cached_tokens: int = 0) -> Accepted:

@@ -5,7 +5,9 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from appliance.core.messages import FromWorker, Load, Ready, ToWorker
+from appliance.core.events import Delta
+from appliance.core.messages import FromWorker, Load, Pause, Ready, Resume, ToWorker
+from appliance.core.request import RequestId
 from appliance.link.channel import Channel
 from appliance.link.frames import decoder_for_worker, encode_frame
 from tests.unit.scheduler.builders import GIB, traits
@@ -23,6 +25,7 @@ class FakeWorker:
         self._socket.setblocking(False)
         self._decoder = decoder_for_worker()
         self._received: asyncio.Queue[ToWorker] = asyncio.Queue()
+        self.paused: set[RequestId] = set()
         self._exit_cause = exit_cause
         self._on_exit = on_exit
         self._channel = Channel(daemon, on_messages, self._on_closed)
@@ -52,7 +55,8 @@ class FakeWorker:
         self.say(Ready(traits=traits(), memory_bytes=GIB))
 
     def say(self, *messages: FromWorker) -> None:
-        """Send one frame."""
+        """Send one frame. Nothing is written for a request that is paused."""
+        assert not any(isinstance(message, Delta) and message.id in self.paused for message in messages)
         self._socket.sendall(encode_frame(messages))
 
     def die(self, cause: str) -> None:
@@ -66,6 +70,10 @@ class FakeWorker:
             for batch in self._decoder.feed(data):
                 for message in batch:
                     self._received.put_nowait(message)
+                    if isinstance(message, Pause):
+                        self.paused.add(message.id)
+                    elif isinstance(message, Resume):
+                        self.paused.remove(message.id)
         else:
             self.die(self._exit_cause)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from appliance.core.events import ModelStateChanged, RequestEnded, SystemEvent
-from appliance.core.messages import Cancel, Start, ToWorker
+from appliance.core.messages import Cancel, Pause, Resume, Start, ToWorker
 from appliance.core.plan import LoadPlan
 from appliance.core.request import RequestId
 from appliance.errors import ApplianceError, ModelNotFound
@@ -20,6 +20,7 @@ class Recorder:
         self.sizes = sizes or {"a": GIB, "b": GIB}
         self.total_bytes = total_bytes
         self.started: list[str] = []
+        self.plans: list[LoadPlan] = []
         self.stopped: list[str] = []
         self.sent: list[tuple[str, ToWorker]] = []
         self.frames: list[list[ToWorker]] = []
@@ -36,6 +37,7 @@ class Recorder:
 
     def start_worker(self, plan: LoadPlan) -> None:
         self.started.append(plan.model)
+        self.plans.append(plan)
 
     def stop_worker(self, model: str) -> None:
         self.stopped.append(model)
@@ -61,6 +63,14 @@ class Recorder:
     @property
     def cancelled(self) -> list[str]:
         return [message.id for _, message in self.sent if isinstance(message, Cancel)]
+
+    @property
+    def paused(self) -> list[str]:
+        return [message.id for _, message in self.sent if isinstance(message, Pause)]
+
+    @property
+    def resumed(self) -> list[str]:
+        return [message.id for _, message in self.sent if isinstance(message, Resume)]
 
     @property
     def ended(self) -> dict[str, str]:

@@ -1,4 +1,7 @@
-"""Whatever happens in whatever order: nothing in use is stopped, nothing loads twice, every request ends once."""
+"""Whatever happens in whatever order: nothing in use is stopped, nothing loads twice, every request ends once.
+
+The places of a worker are never exceeded, and nothing stays paused or waits while there is room for it.
+"""
 
 from collections.abc import Sequence
 
@@ -6,21 +9,23 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from appliance.core.caller import LOCAL
+from appliance.core.caller import Caller
 from appliance.core.events import RequestEnded, SystemEvent
-from appliance.core.messages import Cancel, Start, ToWorker
+from appliance.core.messages import Cancel, Pause, Resume, Start, ToWorker
 from appliance.core.plan import LoadPlan
-from appliance.core.request import RequestId
+from appliance.core.request import GenerateRequest, Priority, RequestId
 from appliance.errors import ApplianceError, BackendError
-from appliance.scheduler.admission import NUM_SPARE_CHOICES
+from appliance.scheduler.claims import NUM_SPARE_CHOICES
 from appliance.scheduler.scheduler import Scheduler
 from appliance.settings import SchedulerSettings
-from tests.unit.scheduler.builders import GIB, finished, request, traits
+from tests.unit.scheduler.builders import GIB, caller, finished, request, traits
 from tests.unit.scheduler.recorder import Recorder
 
 SIZES = {"a": 3 * GIB, "b": 4 * GIB, "c": 6 * GIB}
 PLACES = 4
 models = st.sampled_from(sorted(SIZES))
+priorities = st.sampled_from(["interactive", "normal", "batch"])
+callers = st.sampled_from([caller("anna"), caller("bert"), caller("cleo", weight=2.0)])
 
 
 class World(Recorder):
@@ -30,6 +35,7 @@ class World(Recorder):
         super().__init__(SIZES)
         self.workers: dict[str, str] = {}
         self.open_choices: dict[str, dict[RequestId, set[int]]] = {}
+        self.aside: dict[str, dict[RequestId, set[int]]] = {}
 
     def available_memory_bytes(self) -> int:
         return self.total_bytes - sum(SIZES[m] for m, state in self.workers.items() if state != "loading")
@@ -38,28 +44,36 @@ class World(Recorder):
         assert plan.model not in self.workers, "a model was loaded twice"
         self.workers[plan.model] = "loading"
         self.open_choices[plan.model] = {}
+        self.aside[plan.model] = {}
         assert sum(SIZES[m] for m in self.workers) <= 0.8 * self.total_bytes, "the reserve was touched"
 
     def stop_worker(self, model: str) -> None:
         assert self.workers[model] in ("loading", "ready")
         assert not self.open_choices[model], "a model in use was stopped"
+        assert not self.aside[model], "a model with paused requests was stopped"
         self.workers[model] = "stopping"
 
     def send(self, model: str, messages: Sequence[ToWorker]) -> None:
         assert self.workers[model] == "ready"
-        held = self.open_choices[model]
+        held, aside = self.open_choices[model], self.aside[model]
         for message in messages:
             if isinstance(message, Start):
                 held[message.request.id] = set(range(message.request.num_choices))
-                total = sum(len(choices) for choices in held.values())
-                assert total <= PLACES + NUM_SPARE_CHOICES or len(held) == 1, "the worker was given too much"
+            elif isinstance(message, Pause):
+                aside[message.id] = held.pop(message.id)
+            elif isinstance(message, Resume):
+                held[message.id] = aside.pop(message.id)
             elif isinstance(message, Cancel):
-                del held[message.id]
+                assert (message.id in held) != (message.id in aside)
+                held.pop(message.id, None)
+                aside.pop(message.id, None)
+            total = sum(len(choices) for choices in held.values())
+            assert total <= PLACES + NUM_SPARE_CHOICES or len(held) == 1, "the worker was given too much"
 
     def publish(self, event: SystemEvent) -> None:
         if isinstance(event, RequestEnded):
             assert event.id not in self.ended, "a request ended twice"
-            for held in self.open_choices.values():
+            for held in [*self.open_choices.values(), *self.aside.values()]:
                 held.pop(event.id, None)
         super().publish(event)
 
@@ -72,19 +86,28 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.scheduler = Scheduler(settings_, self.world.total_bytes, self.world)
         self.now_s = 0.0
         self.let_in: list[str] = []
+        self.asked: dict[str, GenerateRequest] = {}
 
     def with_worker(self, *states: str) -> list[str]:
         return [model for model, state in self.world.workers.items() if state in states]
 
-    @rule(model=models, num_choices=st.integers(1, 13), deadline_s=st.none() | st.integers(1, 30))
-    def ask(self, model: str, num_choices: int, deadline_s: float | None) -> None:
-        asked = request(str(len(self.let_in)), model, num_choices=num_choices, deadline_s=deadline_s)
+    @rule(
+        model=models,
+        num_choices=st.integers(1, 4) | st.integers(1, 13),
+        deadline_s=st.none() | st.integers(1, 30),
+        priority=priorities,
+        asker=callers,
+    )
+    def ask(self, model: str, num_choices: int, deadline_s: float | None, priority: Priority, asker: Caller) -> None:
+        id_ = str(len(self.let_in))
+        asked = request(id_, model, num_choices=num_choices, deadline_s=deadline_s, priority=priority)
         try:
-            self.scheduler.on_request(asked, LOCAL, self.now_s)
+            self.scheduler.on_request(asked, asker, self.now_s)
         except ApplianceError:
             assert asked.id not in self.world.ended
         else:
             self.let_in.append(asked.id)
+            self.asked[asked.id] = asked
 
     @precondition(lambda self: self.let_in)
     @rule(data=st.data())
@@ -120,6 +143,7 @@ class SchedulerMachine(RuleBasedStateMachine):
     def exit(self, model: str) -> None:
         del self.world.workers[model]
         del self.world.open_choices[model]
+        del self.world.aside[model]
         self.scheduler.on_worker_exit(model, "died", self.now_s)
 
     @rule(model=models, is_pinned=st.booleans())
@@ -161,13 +185,26 @@ class SchedulerMachine(RuleBasedStateMachine):
             if row.state == "ready" and row.num_waiting:
                 assert self.world.open_choices[row.name], f"'{row.name}' idles though requests wait"
 
+    @invariant()
+    def whoever_is_next_has_no_room(self) -> None:
+        for model in self.with_worker("ready"):
+            ahead = [id_ for id_ in self.let_in if self.position(id_) == 1 and self.asked[id_].model == model]
+            num_held = sum(len(choices) for choices in self.world.open_choices[model].values())
+            for id_ in ahead:
+                num_wanted = len(self.world.aside[model].get(RequestId(id_), ())) or self.asked[id_].num_choices
+                assert num_held + num_wanted > PLACES + NUM_SPARE_CHOICES, f"request {id_} has room and waits"
+
+    def position(self, id_: str) -> int | None:
+        place = self.scheduler.queue_place(RequestId(id_), self.now_s)
+        return place.position if place else None
+
     def teardown(self) -> None:
         self.scheduler.on_close(self.now_s)
         for model in list(self.world.workers):
             self.exit(model)
         assert not self.world.workers
         assert sorted(self.world.ended) == sorted(self.let_in)
-        assert self.scheduler.num_running == self.scheduler.num_waiting == 0
+        assert self.scheduler.num_begun == self.scheduler.num_waiting == 0
 
 
 SchedulerMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

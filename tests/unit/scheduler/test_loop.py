@@ -13,30 +13,33 @@ from appliance.core.events import (
     Accepted,
     Delta,
     Finished,
+    ModelCalibrated,
     ModelStateChanged,
     RequestEnded,
     RequestEvent,
     SystemEvent,
     TokensEmitted,
 )
-from appliance.core.messages import Cancel, Load, LoadFailed, Loading, Start
-from appliance.core.plan import LoadPlan
+from appliance.core.messages import Cancel, Load, LoadFailed, Loading, MemoryPressure, Pause, Ready, Resume, Start
+from appliance.core.plan import Calibration, LoadPlan
 from appliance.errors import (
     ApplianceError,
     BackendError,
     Conflict,
+    DeadlineExceeded,
     DoesNotFit,
     Draining,
     InvalidRequest,
     ModelNotFound,
     QueueFull,
+    RequestCancelled,
     to_info,
 )
 from appliance.scheduler.loop import SchedulerLoop
 from appliance.scheduler.pool import Spawn
 from appliance.scheduler.stream import RequestStream
 from appliance.settings import SchedulerSettings
-from tests.unit.scheduler.builders import GIB, accepted, delta, finished, plan, request
+from tests.unit.scheduler.builders import GIB, accepted, delta, finished, plan, request, traits
 from tests.unit.scheduler.fake_worker import FakeWorker, FakeWorkers
 
 TIMEOUT_S = 10.0
@@ -108,6 +111,10 @@ class Daemon:
         return [event.state for event in self.events if isinstance(event, ModelStateChanged)]
 
 
+def place_of(stream: RequestStream) -> int | None:
+    return stream.queue_place.position if stream.queue_place else None
+
+
 async def read(stream: RequestStream) -> list[RequestEvent]:
     return [event async for event in stream]
 
@@ -142,7 +149,7 @@ async def test_the_events_of_one_frame_wake_their_reader_once() -> None:
 async def test_twenty_callers_of_a_cold_model_share_one_load() -> None:
     async with Daemon() as daemon:
         streams = [daemon.submit(str(number)) for number in range(20)]
-        assert [stream.num_waiting_ahead for stream in streams] == list(range(20))
+        assert [place_of(stream) for stream in streams] == list(range(1, 21))
         worker = await daemon.workers.next()
         await worker.become_ready()
         for number in range(20):
@@ -154,10 +161,10 @@ async def test_twenty_callers_of_a_cold_model_share_one_load() -> None:
 
 
 @in_loop
-async def test_a_request_that_runs_has_nobody_ahead() -> None:
+async def test_a_request_that_runs_has_no_place_in_the_queue() -> None:
     async with Daemon() as daemon:
         stream, _ = await daemon.running("1")
-        assert stream.num_waiting_ahead is None
+        assert stream.queue_place is None
 
 
 @in_loop
@@ -252,7 +259,68 @@ async def test_an_id_that_is_in_use_is_refused() -> None:
         stream = daemon.submit("1")
         with pytest.raises(Conflict):
             daemon.submit("1")
-        assert stream.num_waiting_ahead == 0
+        assert place_of(stream) == 1
+
+
+@in_loop
+async def test_a_pause_and_its_end_walk_to_the_worker_and_the_stream_goes_on() -> None:
+    async with Daemon() as daemon:
+        streams = [daemon.submit(str(number), priority="batch") for number in range(6)]
+        worker = await daemon.workers.next()
+        await worker.become_ready()
+        for _ in range(6):
+            await worker.next(Start)
+        worker.say(delta("5"))
+        await anext(streams[5])
+        now = daemon.submit("now", priority="interactive")
+        assert await worker.next(Pause) == Pause(id=streams[5].request_id)
+        assert (await worker.next(Start)).request.id == "now"
+        assert (place_of(streams[5]), now.queue_place) == (1, None)
+        worker.say(finished("now"))
+        assert await worker.next(Resume) == Resume(id=streams[5].request_id)
+        worker.say(finished("5"))
+        assert await read(streams[5]) == [finished("5")]
+
+
+@in_loop
+async def test_a_deadline_ends_what_runs_by_itself() -> None:
+    async with Daemon() as daemon:
+        stream = daemon.submit("1", deadline_s=0.05)
+        worker = await daemon.workers.next()
+        await worker.become_ready()
+        await worker.next(Start)
+        with pytest.raises(DeadlineExceeded):
+            await anext(stream)
+        await worker.next(Cancel)
+
+
+@in_loop
+async def test_what_somebody_else_cancels_ends_with_the_reason() -> None:
+    async with Daemon() as daemon:
+        stream, worker = await daemon.running("1")
+        daemon.owner.cancel(stream.request_id, RequestCancelled("an operator ended it"))
+        with pytest.raises(RequestCancelled):
+            await anext(stream)
+        await worker.next(Cancel)
+        assert daemon.outcomes() == [("1", "cancelled")]
+
+
+def test_what_a_worker_says_of_itself_is_passed_on(caplog: pytest.LogCaptureFixture) -> None:
+    @in_loop
+    async def scenario() -> None:
+        async with Daemon() as daemon:
+            stream = daemon.submit("1")
+            worker = await daemon.workers.next()
+            await worker.next(Load)
+            calibration = Calibration(threads_decode=3, threads_prefill=4)
+            worker.say(Ready(traits=traits(), memory_bytes=GIB, calibration=calibration))
+            await worker.next(Start)
+            worker.say(MemoryPressure(measure="half the batch"), finished("1"))
+            assert await read(stream) == [finished("1")]
+            assert ModelCalibrated(model="a", calibration=calibration) in daemon.events
+            assert "'a' ran out of memory: half the batch" in caplog.text
+
+    scenario()
 
 
 @in_loop

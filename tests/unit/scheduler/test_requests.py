@@ -2,7 +2,7 @@
 
 import pytest
 
-from appliance.core.events import Failed, RequestAccepted, RequestEnded, RequestQueued, TokensEmitted
+from appliance.core.events import Failed, RequestAccepted, RequestEnded, RequestQueued, Timings, TokensEmitted
 from appliance.core.messages import Start
 from appliance.core.request import GenerateRequest, RequestId
 from appliance.errors import (
@@ -14,6 +14,7 @@ from appliance.errors import (
     ModelLoading,
     ModelNotFound,
     QueueFull,
+    RequestCancelled,
     to_info,
 )
 from tests.unit.scheduler.bench import Bench
@@ -84,6 +85,8 @@ def test_the_life_of_a_request_is_published_once_each() -> None:
             prompt_tokens=5,
             cached_tokens=3,
             completion_tokens=4,
+            timings=Timings(queue_s=0.0, prefill_s=0.1, decode_s=0.2),
+            decode_tokens_per_s=10.0,
             mean_token_probability=0.6,
         )
     ]
@@ -110,6 +113,16 @@ def test_a_cancelled_request_that_waits_is_never_sent() -> None:
     bench.loaded()
     assert bench.effects.begun == ["2"]
     assert bench.effects.cancelled == []
+
+
+def test_a_request_that_an_operator_ends_tells_its_caller_so() -> None:
+    bench = Bench()
+    bench.ask("1")
+    bench.loaded()
+    bench.scheduler.on_cancel(RequestId("1"), bench.now_s, RequestCancelled("an operator ended it"))
+    assert isinstance(bench.effects.errors[RequestId("1")], RequestCancelled)
+    assert bench.effects.cancelled == ["1"]
+    assert bench.effects.ended == {"1": "cancelled"}
 
 
 def test_a_cancelled_request_never_loads_a_model() -> None:
@@ -147,8 +160,7 @@ def test_a_request_with_a_place_does_not_need_the_queue() -> None:
     bench = Bench(max_waiting=1)
     bench.ready("a")
     bench.ask(*(str(number) for number in range(7)))
-    assert bench.scheduler.num_ahead(RequestId("6")) == 0
-    assert bench.scheduler.num_ahead(RequestId("5")) is None
+    assert (bench.position("6"), bench.position("5")) == (1, None)
     assert isinstance(bench.refused("7"), QueueFull)
 
 
@@ -186,13 +198,30 @@ def test_a_deadline_ends_the_wait_for_a_load() -> None:
     assert bench.effects.begun == ["2"]
 
 
-def test_a_deadline_does_not_end_what_runs() -> None:
+def test_a_deadline_ends_what_runs_and_says_how_much_was_written() -> None:
+    bench = Bench()
+    bench.ready("a")
+    bench.ask(request("1", num_choices=2, deadline_s=5), *(str(number) for number in range(2, 7)))
+    bench.events(delta("1", 0, num_tokens=3), delta("1", 1))
+    bench.tick_when_due()
+    assert bench.now_s == 1005
+    error = bench.effects.errors[RequestId("1")]
+    assert (error.status, error.code, error.param) == (504, "deadline_exceeded", "deadline_s")
+    assert "deadline of 5.0 s; 4 tokens were written" in error.message
+    assert bench.effects.cancelled == ["1"]
+    assert bench.effects.ended["1"] == "error"
+    assert bench.effects.begun[-1] == "6"
+    assert bench.due_s != bench.now_s
+
+
+def test_a_deadline_that_is_kept_changes_nothing() -> None:
     bench = Bench()
     bench.ready("a")
     bench.ask(request("1", deadline_s=5))
-    bench.tick_at(2000)
+    bench.tick_at(1004.9)
     bench.events(finished("1"))
     assert bench.effects.ended["1"] == "stop"
+    assert bench.effects.cancelled == []
 
 
 def test_draining_refuses_what_comes_fails_what_waits_and_lets_what_runs_end() -> None:

@@ -8,6 +8,7 @@ from appliance.core.caller import LOCAL
 from appliance.core.events import Delta, Finished
 from appliance.core.request import GenerateRequest, RequestId, TextPrompt
 from appliance.errors import BackendError
+from appliance.scheduler.queue_place import QueuePlace
 from appliance.service.generate import EventStream, Generation
 from tests.fakes import FakeScheduler, accepted, delta, finished
 
@@ -52,6 +53,22 @@ def test_cancelling_ends_every_request() -> None:
         return scheduler.cancelled.qsize()
 
     assert asyncio.run(run()) == 2
+
+
+def test_a_call_stands_where_the_last_of_its_requests_stands() -> None:
+    async def run() -> list[int | None]:
+        scheduler = FakeScheduler()
+        scheduler.script = lambda r: [accepted(r)]
+        stream = start(scheduler, "a", "b", "c")
+        positions = []
+        for places in ({"a": 4, "b": 5, "c": 6}, {"b": 3, "c": 2}, {}):
+            scheduler.places = {
+                RequestId(id): QueuePlace(position=n, estimated_wait_s=None) for id, n in places.items()
+            }
+            positions.append(stream.queue_place.position if stream.queue_place else None)
+        return positions
+
+    assert asyncio.run(run()) == [6, 3, None]
 
 
 def test_one_request_is_not_wrapped() -> None:

@@ -2,13 +2,18 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from msgspec.structs import replace
 
-from appliance.core.events import ModelStateChanged
-from appliance.core.plan import BackendDescriptor
+from appliance.caches.kv_disk import KvDisk
+from appliance.caches.kv_folder import KvFolder
+from appliance.core.events import ModelCalibrated, ModelStateChanged
+from appliance.core.plan import BackendDescriptor, Calibration, LoadPlan
 from appliance.errors import BackendError, DoesNotFit, ModelNotFound
+from appliance.service.calibrations import Calibrations
 from appliance.service.planner import Planner
-from appliance.settings import Settings
+from appliance.settings import EngineSettings, KvSettings, Settings
 from models.embedded import EMBEDDED_PATH
 from models.manifest import ModelManifest
 from models.store import ModelStore
@@ -52,8 +57,13 @@ def manifest(store: ModelStore) -> ModelManifest:
     return manifest
 
 
-def planner(store: ModelStore, available_bytes: int = 3 * GIB) -> Planner:
-    return Planner(store, SNAPSHOT, (GGUF,), Settings(), lambda: available_bytes)
+def planner(
+    store: ModelStore,
+    available_bytes: int = 3 * GIB,
+    descriptor: BackendDescriptor = GGUF,
+    kv_disk: KvDisk | None = None,
+) -> Planner:
+    return Planner(store, SNAPSHOT, (descriptor,), Settings(), lambda: available_bytes, kv_disk)
 
 
 def test_a_plan_names_the_file_the_backend_and_its_reasons(store: ModelStore, manifest: ModelManifest) -> None:
@@ -93,3 +103,58 @@ def test_a_plan_says_where_what_is_made_of_a_model_lies(store: ModelStore, manif
     artefact = planner(store).plan("tiny", manifest, None).artefact
     assert artefact.path == manifest.files[0].path
     assert Path(artefact.compiled_path) == store.compiled_path(manifest)
+
+
+def test_what_a_model_computed_has_a_folder_that_its_next_worker_finds_again(
+    tmp_path: Path, store: ModelStore, manifest: ModelManifest
+) -> None:
+    disk = KvDisk(tmp_path, KvSettings(disk_bytes=1000), ())
+    tiers = planner(store, kv_disk=disk).plan("tiny", manifest, None).snapshots
+    assert Path(tiers.folder).parent == tmp_path / "kv"
+    assert (tiers.disk_bytes, tiers.max_written_bytes_per_day) == (1000, None)
+    again = planner(store, 2 * GIB, kv_disk=disk)
+    assert again.plan("tiny", manifest, GGUF.name).snapshots.folder == tiers.folder
+    assert Path(tiers.folder).name in again.fingerprints()
+    newer = planner(store, descriptor=replace(GGUF, version="2"), kv_disk=disk)
+    assert newer.plan("tiny", manifest, None).snapshots.folder != tiers.folder
+    assert Path(tiers.folder).name not in newer.fingerprints()
+
+
+def test_a_model_gets_the_disk_space_that_other_loaded_models_leave(
+    tmp_path: Path, store: ModelStore, manifest: ModelManifest
+) -> None:
+    some = planner(store, kv_disk=KvDisk(tmp_path, KvSettings(disk_bytes=1000), ()))
+    guide = store.list()[0]
+    first = some.plan("guide", replace(guide, digest="sha256:other"), None).snapshots
+    folder = KvFolder(Path(first.folder))
+    num_bytes = folder.write(b"k" * 16, b"r" * 16, 0, np.zeros(4, np.int32), "layout", [memoryview(b"bytes")])
+    folder.close()
+    assert some.plan("tiny", manifest, None).snapshots.disk_bytes == 1000
+    some.observe(ModelStateChanged(model="guide", state="ready", reason="", memory_bytes=1))
+    assert some.plan("tiny", manifest, None).snapshots.disk_bytes == 1000 - num_bytes
+    some.observe(ModelStateChanged(model="guide", state="stopped", reason=""))
+    assert some.plan("tiny", manifest, None).snapshots.disk_bytes == 1000
+
+
+def test_a_model_that_embeds_has_no_folder(tmp_path: Path, store: ModelStore, manifest: ModelManifest) -> None:
+    some = planner(store, kv_disk=KvDisk(tmp_path, KvSettings(), ()))
+    encoder = replace(manifest, details=replace(manifest.details, is_embedding=True))
+    assert some.plan("tiny", encoder, None).snapshots.folder == ""
+
+
+def test_threads_are_tried_once_unless_the_operator_set_them(
+    tmp_path: Path, store: ModelStore, manifest: ModelManifest
+) -> None:
+    calibrations = Calibrations(tmp_path / "calibration", SNAPSHOT.processor, {GGUF.name: GGUF.version})
+
+    def plan(settings: Settings) -> LoadPlan:
+        planner = Planner(store, SNAPSHOT, (GGUF,), settings, lambda: 3 * GIB, calibrations=calibrations)
+        return planner.plan("tiny", manifest, None)
+
+    assert plan(Settings()).thread_candidates == (4, 3, 2, 1)
+    measured = Calibration(threads_decode=2, threads_prefill=3)
+    calibrations.observe(ModelCalibrated(model="tiny", calibration=measured))
+    assert plan(Settings()).threads_decode == 2
+    assert plan(Settings()).thread_candidates == ()
+    operators = plan(Settings(engine=EngineSettings(threads=4)))
+    assert (operators.threads_decode, operators.threads_prefill, operators.thread_candidates) == (4, 4, ())

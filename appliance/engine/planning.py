@@ -1,0 +1,106 @@
+"""What the next step computes, by the policy and by what steps have cost lately. Owns the callers' shares.
+
+Knows sequences and the time of steps, no model and no KV memory: told of both as numbers.
+"""
+
+from collections.abc import Sequence as SequenceOf
+from dataclasses import dataclass
+
+from appliance.backends.base import Run
+from appliance.core.traits import ModelTraits
+
+from .batcher import plan_step
+from .cost import CostModel, StepShape
+from .drafting import Drafting
+from .sequence import Sequence
+from .shares import Shares
+from .turns import FINISHING_STRETCH, share_ratio, step_time_s
+
+LEARN_EVERY_STEPS = 8  # of those without prefill, which come by the thousand and are much alike
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one sequence computes in a step: `count` of its tokens, the last `num_drafted` of them a guess."""
+
+    sequence: Sequence
+    count: int
+    num_drafted: int = 0
+
+    @property
+    def is_decode(self) -> bool:
+        """Whether it is a single token, with or without a guess behind it."""
+        return self.count == 1 + self.num_drafted
+
+    def run(self) -> Run:
+        """Return it in the words of the seam."""
+        sequence = self.sequence
+        assert sequence.handle is not None
+        start, end = sequence.num_computed, sequence.num_computed + self.count
+        num_outputs = 1 + self.num_drafted if end >= sequence.num_tokens else 0
+        return Run(sequence.handle, start, sequence.buffer[start:end], num_outputs)
+
+
+class Planning:
+    """Turns the running sequences of one engine into steps."""
+
+    def __init__(self, step_time_target_s: float, drafting: Drafting) -> None:
+        self._step_time_target_s = step_time_target_s
+        self._drafting = drafting
+        self._cost = CostModel()
+        self._num_steps = 0
+        self.shares = Shares()
+
+    def plan(
+        self, running: SequenceOf[Sequence], traits: ModelTraits, free_tokens: int, retained_tokens: int
+    ) -> list[Part]:
+        """Return the parts of the next step, decodes first."""
+        writing = {sequence.caller for sequence in running if sequence.work.is_decode}
+        # Whoever was given least, and of those who were given as much, whoever has not got a word yet.
+        turns = sorted(running, key=lambda s: (s.class_rank, self.shares.given(s.caller), s.caller in writing, s.turn))
+        works = [sequence.work for sequence in turns]
+        decoding = [s for s, work in zip(turns, works, strict=True) if work.is_decode]
+        readers = [s for s, work in zip(turns, works, strict=True) if not work.is_decode]
+        budget = None
+        if readers:
+            step_s = step_time_s(len(decoding), len(readers), len(self.shares), self._step_time_target_s)
+            if step_s is not None:
+                shape = _shape(running, len(decoding), 0, retained_tokens)
+                budget = self._cost.prefill_budget_tokens(shape, step_s, share_ratio(readers, decoding))
+                finishing_s = max(step_s, FINISHING_STRETCH * self._step_time_target_s)
+                last_tokens = readers[0].work.num_pending
+                if budget < last_tokens <= self._cost.prefill_budget_tokens(shape, finishing_s):
+                    budget = last_tokens
+        counts = plan_step(works, traits, budget)
+        drafts = {} if readers else self._drafting.plan(decoding, traits, free_tokens)
+        parts = [
+            Part(sequence, count + drafts.get(sequence, 0), drafts.get(sequence, 0))
+            for sequence, count in zip(turns, counts, strict=True)
+            if count
+        ]
+        parts.sort(key=lambda part: part.count > 1)
+        return parts
+
+    def learn(
+        self, parts: SequenceOf[Part], running: SequenceOf[Sequence], retained_tokens: int, step_s: float
+    ) -> None:
+        """Take in what a step took, and whose tokens it computed."""
+        self._num_steps += 1
+        num_drafted = sum(part.num_drafted for part in parts)
+        num_decodes = sum(part.is_decode for part in parts)
+        num_prefill_tokens = sum(part.count for part in parts) - num_decodes - num_drafted
+        if not num_prefill_tokens:
+            self._drafting.observe(num_decodes, num_drafted, step_s)
+        if num_prefill_tokens or not (num_drafted or self._num_steps % LEARN_EVERY_STEPS):
+            self._cost.observe(_shape(running, num_decodes, num_prefill_tokens, retained_tokens), step_s)
+        for part in parts:
+            self.shares.charge(part.sequence.caller, part.count, part.sequence.weight)
+
+
+def _shape(running: SequenceOf[Sequence], num_decodes: int, num_prefill_tokens: int, retained_tokens: int) -> StepShape:
+    return StepShape(
+        prefill_tokens=num_prefill_tokens,
+        decode_runs=num_decodes,
+        context_tokens=sum(sequence.num_computed for sequence in running),
+        retained_tokens=retained_tokens,
+    )
