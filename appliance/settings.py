@@ -45,7 +45,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     context_tokens: int | None = None
     kv_capacity_tokens: int | None = None
-    max_step_sequences: int = 32
+    max_step_sequences: int | None = None
     kv_type: Literal["auto", "f32", "int8"] = "auto"
     threads: int | None = None
     step_time_target_s: float = 0.1

@@ -18,6 +18,7 @@ MIN_CONTEXT_TOKENS = 512
 _MAX_STEP_TOKENS = 512
 _MAX_SEQUENCES = 64
 _MULTIPLE_TOKENS = 256
+_MIN_WIDTH, _WIDTH_PER_CORE, _MAX_WIDTH = 16, 8, 32
 
 
 def select(
@@ -34,13 +35,13 @@ def select(
 ) -> LoadPlan:
     """Return the plan for a model. Raises: BackendError (nothing here runs it), DoesNotFit, both with what mends it."""
     backend = _choose_backend(model, artefact, descriptors)
-    limits = _choose_limits(settings)
+    limits = _choose_limits(settings, snapshot.processor.usable_cores)
     kv_type, kv_reasons = _choose_kv_type(backend, details, settings)
     need = estimate(backend.name, artefact, details, _largest_call(details, settings, limits), kv_type)
     budget_bytes = memory_available_bytes - int(memory_reserve_ratio * snapshot.memory.total_bytes)
     tokens_that_fit = _tokens_that_fit(model, need, budget_bytes)
     context_tokens, context_reason = _choose_context(details, settings, tokens_that_fit)
-    capacity_tokens = _choose_capacity(details, context_tokens, settings, tokens_that_fit)
+    capacity_tokens = _choose_capacity(details, context_tokens, settings, tokens_that_fit, limits.max_step_sequences)
     needed_bytes = need.weights_bytes + need.scratch_bytes + capacity_tokens * need.kv_bytes_per_token
     kept_bytes = _choose_kept(details, kv, capacity_tokens * need.kv_bytes_per_token, budget_bytes - needed_bytes)
     threads = settings.threads or snapshot.processor.usable_cores
@@ -86,11 +87,12 @@ def _choose_backend(model: str, artefact: Artefact, descriptors: Sequence[Backen
     return ready[0]
 
 
-def _choose_limits(settings: EngineSettings) -> StepLimits:
+def _choose_limits(settings: EngineSettings, num_cores: int) -> StepLimits:
+    width = settings.max_step_sequences or _choose_width(num_cores)
     return StepLimits(
-        max_sequences=max(_MAX_SEQUENCES, 2 * settings.max_step_sequences),
-        max_step_sequences=settings.max_step_sequences,
-        max_step_tokens=max(_MAX_STEP_TOKENS, settings.max_step_sequences),
+        max_sequences=max(_MAX_SEQUENCES, 2 * width),
+        max_step_sequences=width,
+        max_step_tokens=max(_MAX_STEP_TOKENS, width),
     )
 
 
@@ -138,15 +140,24 @@ def _choose_context(details: ModelDetails | None, settings: EngineSettings, toke
     return tokens, f"a context of {tokens} tokens: {why}"
 
 
+def _choose_width(num_cores: int) -> int:
+    """Return how many sequences run in a step: as many as make it faster for each token.
+
+    Measured on two cores with 0.5B parameters in Q4_0: 206, 291, 272 and 274 tokens/s for 8, 16, 24 and 32 sequences.
+    With more cores a step waits for memory longer, which more sequences share.
+    """
+    return min(max(_MIN_WIDTH, _WIDTH_PER_CORE * num_cores), _MAX_WIDTH)
+
+
 def _choose_capacity(
-    details: ModelDetails | None, context_tokens: int, settings: EngineSettings, tokens_that_fit: int
+    details: ModelDetails | None, context_tokens: int, settings: EngineSettings, tokens_that_fit: int, width: int
 ) -> int:
     """Return room for several sequences, but by default for no more than half of the memory that is left."""
     if _is_encoder(details):
         return context_tokens
     if settings.kv_capacity_tokens is not None:
         return max(context_tokens, min(settings.kv_capacity_tokens, _round_down(tokens_that_fit)))
-    wanted = min(DEFAULT_KV_CAPACITY_TOKENS, context_tokens * settings.max_step_sequences)
+    wanted = min(DEFAULT_KV_CAPACITY_TOKENS, context_tokens * width)
     return max(context_tokens, min(wanted, _round_down(tokens_that_fit // 2)))
 
 

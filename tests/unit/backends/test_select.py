@@ -51,7 +51,7 @@ def choose(
     [
         (HALF_B, 10, EngineSettings(), 32_768, 32_768, "the default limit"),
         (replace(HALF_B, context_length_tokens=2048), 10, EngineSettings(), 2048, 32_768, "the model's own"),
-        (replace(HALF_B, context_length_tokens=100), 10, EngineSettings(), 100, 3200, "the model's own"),
+        (replace(HALF_B, context_length_tokens=100), 10, EngineSettings(), 100, 2400, "the model's own"),
         (HALF_B, 10, EngineSettings(context_tokens=4096), 4096, 32_768, "set"),
         (HALF_B, 10, EngineSettings(context_tokens=200_000), 131_072, 131_072, "the model's own"),
         (HALF_B, 10, EngineSettings(context_tokens=4096, kv_capacity_tokens=8192), 4096, 8192, "set"),
