@@ -154,9 +154,10 @@ def interrupt() -> Callable[..., str]:
     """Return a function that starts an installation, presses Ctrl-C when it fetches, and returns what it said."""
 
     def press(sandbox: Sandbox, *arguments: str | Path) -> str:
-        command = ["sh", str(ROOT / "installer" / "install.sh"), "--yes", *map(str, arguments)]
+        # Where the tests themselves run in the background, Ctrl-C is ignored, and a shell cannot take that back.
+        command = ["env", "--default-signal=INT", "sh", str(ROOT / "installer" / "install.sh"), "--yes"]
         with subprocess.Popen(
-            command,
+            [*command, *map(str, arguments)],
             env=sandbox.environ(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
