@@ -12,6 +12,7 @@ _IPV4 = re.compile(rf"(?<![\w.+-])(?:{_OCTET}\.){{3}}{_OCTET}(?![\w.+-])")
 # All eight groups, or `::` in the place of some: colons alone are the kernel's numbers of devices.
 _GROUP = "[0-9a-fA-F]{1,4}"
 _IPV6 = re.compile(rf"(?<![\w:.])(?:(?:{_GROUP}:){{7}}{_GROUP}|(?:{_GROUP}:){{1,6}}(?::{_GROUP}){{1,6}})(?![\w:.])")
+_WEB = re.compile(r"\bhttps?://[^\s\"'<>]+")
 # Ids of containers and disks. Numbers alone are counters, zeros and `ffffffff` masks.
 _HEX_ID = re.compile(r"(?<![0-9a-zA-Z])(?=[0-9a-fA-F]*\d)(?=[0-9a-fA-F]*[a-fA-F])[0-9a-fA-F]{12,}(?![0-9a-zA-Z])")
 _SERIAL = re.compile(r"^([ \t]*(?:Serial|serial_number|Serial Number|unique_id)[ \t]*:?[ \t]+)\S.*$", re.MULTILINE)
@@ -36,6 +37,7 @@ class Scrubber:
     def scrub(self, text: str) -> str:
         """Return the text with stand-ins for what is nobody's business."""
         text = _SERIAL.sub(lambda found: found[1] + self._stand_in("serial numbers", found[0], "0"), text)
+        text = _WEB.sub(lambda found: self._stand_in("web addresses", found[0], "https://address{}.invalid/"), text)
         text = _UUID.sub(lambda found: self._stand_in("UUIDs", found[0], "00000000-0000-0000-0000-{:012x}"), text)
         text = _MAC.sub(lambda found: self._stand_in("hardware addresses", found[0], "00:00:00:00:00:{:02x}"), text)
         text = _IPV4.sub(lambda found: self._stand_in("network addresses", found[0], "0.0.0.{}"), text)

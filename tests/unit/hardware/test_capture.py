@@ -96,12 +96,23 @@ def test_names_of_people_machines_and_networks_are_taken_out(tmp_path: Path) -> 
     write(tmp_path, "proc/self/cgroup", f"0::{group}\n")
     write(tmp_path, f"sys/fs/cgroup{group}/cpu.max", "100000 100000\n")
     write(tmp_path, "etc/os-release", "NAME=alices-box at 192.168.17.4, fe80::1c2d:3eff:fe4f:5a6b, d8:3a:dd:c0:ac:df\n")
+    write(tmp_path, "usr/lib/os-release", 'HOME_URL="https://alices-firm.example/support"\n')
     write(tmp_path, "proc/self/mountinfo", "1 2 8:1 / /home/alice/disk rw - ext4 /dev/sda1 rw,secret=1\n")
     write(tmp_path, "proc/driver/nvidia/version", "GPU-c7b57be0-94ff-d352-a59b-d0ee00aeed43\n")
 
     captured = capture(tmp_path)
 
-    for secret in ("alice", "10000000afbf721a", "4f89d311", "192.168", "1c2d", "d8:3a", "c7b57be0", "secret"):
+    for secret in (
+        "alice",
+        "example",
+        "10000000afbf721a",
+        "4f89d311",
+        "192.168",
+        "1c2d",
+        "d8:3a",
+        "c7b57be0",
+        "secret",
+    ):
         assert secret not in captured.text
     assert captured.num_removed == {
         "serial numbers": 1,
@@ -109,6 +120,7 @@ def test_names_of_people_machines_and_networks_are_taken_out(tmp_path: Path) -> 
         "ids": 1,
         "network addresses": 2,
         "hardware addresses": 1,
+        "web addresses": 1,
         "UUIDs": 1,
         "names of folders": 1,
     }
