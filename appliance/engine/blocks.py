@@ -79,12 +79,9 @@ def block_key(parent: bytes, tokens: TokenArray) -> bytes:
     return blake2b(content, digest_size=KEY_BYTES).digest()
 
 
-def block_ends(start: int, end: int, grid: Grid) -> list[int]:
-    """Return where the blocks between two positions end; where state cannot be cut there is only the one end."""
-    if not grid.can_truncate:
-        return [end]
-    first = start // BLOCK_TOKENS * BLOCK_TOKENS + BLOCK_TOKENS
-    return [*range(first, end, BLOCK_TOKENS), end]
+def block_end(start: int, end: int, grid: Grid) -> int:
+    """Return where the block that begins at `start` ends, of tokens up to `end`: where state cannot be cut, there."""
+    return min(start // BLOCK_TOKENS * BLOCK_TOKENS + BLOCK_TOKENS, end) if grid.can_truncate else end
 
 
 class BlockTree:

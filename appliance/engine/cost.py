@@ -36,11 +36,13 @@ class CostModel:
     def __init__(self) -> None:
         self._mixed: deque[tuple[StepShape, float]] = deque(maxlen=_NUM_STEPS)
         self._plain: deque[tuple[StepShape, float]] = deque(maxlen=_NUM_STEPS)
+        self._fitted: npt.NDArray[np.float64] | None = None
 
     def observe(self, shape: StepShape, step_s: float) -> None:
         """Learn from a step that was taken. Steps with prefill are remembered apart, or thousands without would be all
         that is known when the next prompt comes."""
         (self._mixed if shape.prefill_tokens else self._plain).append((shape, step_s))
+        self._fitted = None
 
     def predict_s(self, shape: StepShape) -> float:
         """Return the expected duration of a step of this shape."""
@@ -58,6 +60,11 @@ class CostModel:
         return int(prefill_s * _SCALE[1] / max(float(weights[1]), 1e-6))
 
     def _weights(self) -> npt.NDArray[np.float64]:
+        if self._fitted is None:  # a step is planned with several questions, and one fit
+            self._fitted = self._fit()
+        return self._fitted
+
+    def _fit(self) -> npt.NDArray[np.float64]:
         """Return the fitted seconds per typical unit, none negative: no part of a step gives time back."""
         steps = [*self._mixed, *self._plain]
         features = _features([shape for shape, _ in steps])

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from appliance.engine.blocks import Block, block_ends
+from appliance.engine.blocks import Block, block_end
 from appliance.engine.prefix import Grid, Scope
 
 SHORT_BLOCK_TOKENS = 4
@@ -13,6 +13,14 @@ SHORT_BLOCK_TOKENS = 4
 def whole_tokens(block: Block, grid: Grid) -> tuple[int, ...]:
     chain = block.chain() if grid.can_truncate else [block]
     return tuple(token for each in chain for token in each.tokens.tolist())
+
+
+def block_ends(start: int, end: int, grid: Grid) -> list[int]:
+    """Return where all blocks between two positions end."""
+    ends = [block_end(start, end, grid)]
+    while ends[-1] < end:
+        ends.append(block_end(ends[-1], end, grid))
+    return ends
 
 
 @dataclass

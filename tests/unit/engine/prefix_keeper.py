@@ -8,9 +8,10 @@ import numpy as np
 
 from appliance.backends.base import Snapshot, TokenArray
 from appliance.caches.kv_folder import KvFolder
-from appliance.engine.blocks import Block, Found, block_ends
+from appliance.engine.blocks import Block, Found
 from appliance.engine.prefix import EVERYBODY, Grid, Scope
 from appliance.engine.tiers import Limits, Tiers
+from tests.unit.engine.block_twin import block_ends
 
 GRID = Grid(1, can_truncate=True)
 PLENTY = 2**20

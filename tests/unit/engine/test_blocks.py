@@ -10,9 +10,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from appliance.backends.base import Snapshot, TokenArray
 from appliance.engine import blocks
-from appliance.engine.blocks import Block, BlockTree, Found, block_ends
+from appliance.engine.blocks import Block, BlockTree, Found
 from appliance.engine.prefix import EVERYBODY, Grid, Scope, scope_of
-from tests.unit.engine.block_twin import SHORT_BLOCK_TOKENS, Kept, Twin, whole_tokens
+from tests.unit.engine.block_twin import SHORT_BLOCK_TOKENS, Kept, Twin, block_ends, whole_tokens
 
 PRIVATE = scope_of("private", "r", is_private=True)
 WHOLE = Grid(1, can_truncate=False)

@@ -28,7 +28,7 @@ class Cells:
     def __init__(
         self, path: str = "echo:", *, capacity: int = 4096, limits: Limits = PLENTY, folder: Path | None = None
     ) -> None:
-        self.model: EchoModel = EchoBackend().load(_plan(path, capacity), lambda ratio: None)  # type: ignore[assignment]
+        self.model: EchoModel = EchoBackend().load(_plan(path, capacity), lambda ratio: None)
         traits = self.model.traits
         grid = Grid(traits.chunk_multiple_tokens, traits.can_truncate)
         self.news = threading.Semaphore(0)
