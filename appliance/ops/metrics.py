@@ -16,14 +16,13 @@ from appliance.core.events import (
     TokensEmitted,
 )
 
-from .families import Families
+from .families import FIRST_TOKEN_S, Families
 from .job_metrics import JobMetrics
 from .model_metrics import ModelMetrics
 from .request_metrics import RequestMetrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-_FIRST_TOKEN_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 _TOKEN_S = (0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2.5)
 _PROMPT_TOKENS = (16, 64, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072)
 
@@ -35,13 +34,13 @@ class Metrics:
         self._registry = CollectorRegistry(auto_describe=True)
         families = Families(self._registry)
         self._time_to_first_token_s = families.histogram(
-            "time_to_first_token_seconds", "From arrival to a choice's first token", _FIRST_TOKEN_S
+            "time_to_first_token_seconds", "From arrival to a choice's first token", FIRST_TOKEN_S
         )
         self._inter_token_latency_s = families.histogram(
             "inter_token_latency_seconds", "Between a choice's tokens", _TOKEN_S
         )
         self._queue_time_s = families.histogram(
-            "request_queue_time_seconds", "From arrival until a worker took the request", _FIRST_TOKEN_S
+            "request_queue_time_seconds", "From arrival until a worker took the request", FIRST_TOKEN_S
         )
         self._prompt_length = families.histogram("request_prompt_tokens", "Length of prompts in tokens", _PROMPT_TOKENS)
         self._generation_tokens = families.counter("generation_tokens", "Generated tokens")

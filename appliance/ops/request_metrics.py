@@ -2,9 +2,8 @@
 
 from appliance.core.events import RequestEnded
 
-from .families import Families
+from .families import FIRST_TOKEN_S, Families
 
-_PREFILL_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 _REQUEST_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 _TOKENS_PER_S = (1, 2.5, 5, 7.5, 10, 15, 20, 30, 40, 60, 80, 100, 150, 200, 300, 500, 1000)
 _PROBABILITY = tuple(i / 10 for i in range(1, 11))
@@ -20,7 +19,7 @@ class RequestMetrics:
         self._accepted_tokens = families.counter("spec_decode_num_accepted_tokens", "Guessed tokens that were right")
         self._duration_s = families.histogram("request_duration_seconds", "From arrival to the end", _REQUEST_S)
         self._prefill_s = families.histogram(
-            "request_prefill_time_seconds", "From a request's place to its first token", _PREFILL_S
+            "request_prefill_time_seconds", "From a request's place to its first token", FIRST_TOKEN_S
         )
         self._decode_s = families.histogram(
             "request_decode_time_seconds", "From a request's first token to its last", _REQUEST_S

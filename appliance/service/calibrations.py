@@ -10,6 +10,7 @@ from appliance.core.events import ModelCalibrated, SystemEvent
 from appliance.core.fingerprint import fingerprint
 from appliance.core.hardware import Processor
 from appliance.core.plan import Calibration, LoadPlan
+from models.files import replace_atomically
 
 _VERSION = 1
 
@@ -58,11 +59,10 @@ class Calibrations:
         if not isinstance(event, ModelCalibrated) or event.model not in self._paths:
             return
         path = self._paths[event.model]
-        temporary = path.with_suffix(".tmp")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(msgspec.json.encode(event.calibration))
-            temporary.replace(path)
+            with replace_atomically(path) as stream:
+                stream.write(msgspec.json.encode(event.calibration))
         except OSError as error:
             _log.warning("the measured threads of %s cannot be kept: %s", event.model, error)
 

@@ -37,7 +37,7 @@ def appliance(url: str, model: str, key: str = "") -> Ask:
     def ask(turns: Sequence[Turn]) -> str:
         messages = [{"role": role, "content": content} for role, content in turns]
         body = {"model": model, "messages": messages, "temperature": 0, "max_tokens": MAX_ANSWER_TOKENS}
-        request = Request(f"{url.rstrip('/')}/v1/chat/completions", json.dumps(body).encode(), headers)  # noqa: S310
+        request = Request(f"{url.rstrip('/')}/v1/chat/completions", json.dumps(body).encode(), headers)  # noqa: S310 (the operator's own URL)
         with opener.open(request, timeout=TIMEOUT_S) as response:
             return str(json.load(response)["choices"][0]["message"]["content"] or "")
 

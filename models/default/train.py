@@ -23,6 +23,7 @@ from models.default.sample import exact_matches
 from models.default.shape import Shape
 from models.default.text.conversation import conversation
 from models.default.tokenizer import Tokenizer, train_tokenizer
+from models.files import replace_atomically
 
 NUM_SAMPLE_CONVERSATIONS = 20_000
 BATCH_TOKENS = 4096
@@ -70,8 +71,7 @@ def resume(path: Path) -> Run:
 
 
 def save(run: Run, path: Path) -> None:
-    """Write the checkpoint under a temporary name and rename it when it is whole."""
-    partial = path.with_suffix(".partial")
+    """Write the checkpoint as a whole, in place of an earlier one."""
     saved: dict[str, Any] = {
         "shape": asdict(run.shape),
         "tokens": list(run.tokenizer.tokens),
@@ -82,8 +82,8 @@ def save(run: Run, path: Path) -> None:
         "step": run.step,
         "elapsed_s": run.elapsed_s,
     }
-    torch.save(saved, partial)
-    partial.replace(path)
+    with replace_atomically(path) as stream:
+        torch.save(saved, stream)
 
 
 def train(run: Run, budget_s: float, max_steps: int, checkpoint: Path) -> None:
