@@ -59,7 +59,7 @@ def test_a_quantized_model_is_listed_with_its_figures_and_answers(box: RealDaemo
     assert model.quality is not None and model.quality.loss_ratio < 0.05
     assert model.quality.method.startswith("int8 weights")
     assert ended.result is not None
-    assert KeptModel(**ended.result).model == "floats-int8"  # type: ignore[arg-type]
+    assert KeptModel(**ended.result).model == "floats-int8"
     assert model.quantization == "int8"
     key = (box.home / "run" / "local.key").read_text()
     body = {"model": "floats-int8", "prompt": "Say", "max_tokens": 4, "ignore_eos": True}

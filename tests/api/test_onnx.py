@@ -61,7 +61,7 @@ def test_its_view_tells_format_weights_and_what_it_can(box: RealDaemon) -> None:
 
 def test_a_stream_says_what_the_whole_answer_says(api: OpenAI) -> None:
     messages = [{"role": "user", "content": "größer 你好 🙂"}]
-    stream = api.chat.completions.create(model="tiny", messages=messages, temperature=0, max_tokens=24, stream=True)  # type: ignore[call-overload]
+    stream = api.chat.completions.create(model="tiny", messages=messages, temperature=0, max_tokens=24, stream=True)
     written = "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices)
     assert written
     assert written == ask(api, "größer 你好 🙂")[0]

@@ -47,7 +47,7 @@ def visit(fake: FakeServer, work: Callable[[Site], Awaitable[T]]) -> T:
 def test_callers_with_a_shared_prefix_send_it_once_each_with_an_end_of_their_own() -> None:
     fake = FakeServer(HEAD, *EVENTS)
     figures = visit(fake, SharedPrefix(num_callers=3, shared_tokens=10, own_tokens=2, answer_tokens=5).run)
-    prompts: list[tuple[int, ...]] = [tuple(body["prompt"]) for body in fake.bodies]  # type: ignore[arg-type]
+    prompts: list[tuple[int, ...]] = [tuple(body["prompt"]) for body in fake.bodies]
     assert {len(prompt) for prompt in prompts} == {12}
     assert len({prompt[:10] for prompt in prompts}) == 1
     assert len(set(prompts)) == 3
@@ -57,7 +57,7 @@ def test_callers_with_a_shared_prefix_send_it_once_each_with_an_end_of_their_own
 def test_a_long_prompt_is_sent_after_all_streams_have_written_and_all_tokens_count() -> None:
     fake = FakeServer(HEAD, *EVENTS)
     figures = visit(fake, LongArrival(num_streams=3, short_tokens=4, long_tokens=50, head_start_tokens=1).run)
-    assert [len(body["prompt"]) for body in fake.bodies] == [4, 4, 4, 50]  # type: ignore[arg-type]
+    assert [len(body["prompt"]) for body in fake.bodies] == [4, 4, 4, 50]
     assert figures["tokens_per_s"] * figures["long_ttft_s"] < 4 * (7 + 5)
 
 
@@ -70,7 +70,7 @@ def test_a_stream_that_ends_early_does_not_hold_the_long_prompt_back() -> None:
 def test_a_conversation_goes_on_after_all_others_with_what_was_answered() -> None:
     fake = FakeServer(HEAD, *CHAT)
     figures = visit(fake, Conversations(num_conversations=3, num_turns=2, num_at_once=2, answer_tokens=5).run)
-    histories: list[list[dict[str, str]]] = [body["messages"] for body in fake.bodies]  # type: ignore[misc]
+    histories: list[list[dict[str, str]]] = [body["messages"] for body in fake.bodies]
     assert [len(history) for history in histories] == [1, 1, 1, 3, 3, 3]
     assert {history[1]["content"] for history in histories[3:]} == {"one"}
     assert histories[3][0] in [history[0] for history in histories[:3]]
@@ -134,7 +134,7 @@ def test_a_server_that_is_gone_is_a_note_and_the_other_is_measured_all_the_same(
 
     result = asyncio.run(work())
     assert len(fake.bodies) == 3 * (1 + 2)
-    assert "tokens_per_s_2" in result["b"]  # type: ignore[operator]
+    assert "tokens_per_s_2" in result["b"]
     assert "A: ConnectionRefusedError" in "\n".join(lines_of(result))
 
 

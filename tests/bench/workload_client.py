@@ -62,7 +62,7 @@ class Answer(Stream):
         return "".join(delta.get("content") or "" for delta in deltas)
 
     def _events(self) -> Iterator[dict[str, Any]]:
-        response = HTTPResponse(_Received(bytes(self._body)))  # type: ignore[arg-type]
+        response = HTTPResponse(_Received(bytes(self._body)))
         with suppress(HTTPException):
             response.begin()
             for line in response.read().splitlines():

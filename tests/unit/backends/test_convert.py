@@ -148,7 +148,7 @@ def test_a_conversion_that_is_killed_leaves_nothing_outside_its_own_folder(folde
         assert child.stdin is not None
         assert child.stdout is not None
         arguments = msgspec.Raw(msgspec.json.encode({"model": str(folder), "force": True}))
-        order = JobOrder(id="job-1", arguments=arguments, home=str(home), folder=str(job))  # type: ignore[arg-type]
+        order = JobOrder(id="job-1", arguments=arguments, home=str(home), folder=str(job))
         child.stdin.write(msgspec.json.encode(order) + b"\n")
         child.stdin.flush()
         events = (msgspec.json.decode(line, type=JobProgress | ChildResult) for line in child.stdout)

@@ -14,7 +14,7 @@ from tests.onnx_shapes import write_encoder
 
 def quantize(tmp_path: Path, **arguments: object) -> ModelQuality:
     source = write_encoder(tmp_path / "float")
-    order = QuantizeArguments(**{"model": "/float", "precision": "int8"} | arguments)  # type: ignore[arg-type]
+    order = QuantizeArguments(**{"model": "/float", "precision": "int8"} | arguments)
     return quantize_graph(source, tmp_path / "made", tmp_path / "scratch", order, lambda *_: None)
 
 

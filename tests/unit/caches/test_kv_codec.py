@@ -10,11 +10,11 @@ from appliance.caches.kv_codec import RAW, Damaged, choose_width, decode, encode
 NORMAL = np.random.default_rng(0).standard_normal(200_000)
 
 
-def views(*arrays: np.ndarray) -> list[memoryview]:  # type: ignore[type-arg]
+def views(*arrays: np.ndarray) -> list[memoryview]:
     return [memoryview(array.tobytes()) for array in arrays]
 
 
-def stored_bytes(parts: list[memoryview], width_bytes: int) -> np.ndarray:  # type: ignore[type-arg]
+def stored_bytes(parts: list[memoryview], width_bytes: int) -> np.ndarray:
     return np.frombuffer(b"".join(encode(parts, width_bytes).buffers), np.uint8)
 
 

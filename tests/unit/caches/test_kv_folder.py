@@ -268,8 +268,8 @@ def test_a_lock_on_a_file_that_is_gone_counts_for_nothing(tmp_path: Path, monkey
     opened = os.open
 
     def opened_too_early(*arguments: object) -> int:
-        descriptor = opened(*arguments)  # type: ignore[arg-type]
-        Path(arguments[0]).unlink()  # type: ignore[arg-type]
+        descriptor = opened(*arguments)
+        Path(arguments[0]).unlink()
         return descriptor
 
     monkeypatch.setattr(os, "open", opened_too_early)

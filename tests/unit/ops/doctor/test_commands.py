@@ -57,11 +57,11 @@ BROKEN_MODEL = ModelProblem(name="mine", problems=("was written to", "is shorter
 
 
 def home(**changes: object) -> Facts:
-    return healthy(home=HomeFacts(**{"path": HOME} | changes))  # type: ignore[arg-type]
+    return healthy(home=HomeFacts(**{"path": HOME} | changes))
 
 
 def reached(**changes: object) -> Facts:
-    return healthy(network=NetworkFacts(**{"host": "0.0.0.0", "is_exposed": True, "keys": ()} | changes))  # type: ignore[arg-type]
+    return healthy(network=NetworkFacts(**{"host": "0.0.0.0", "is_exposed": True, "keys": ()} | changes))
 
 
 COMMANDS: list[tuple[Check, Facts, str]] = [

@@ -13,7 +13,7 @@ STOPPED = DaemonFacts()
 
 
 def reached(**changes: object) -> Facts:
-    return healthy(network=NetworkFacts(**{"keys": (), "host": "0.0.0.0", "is_exposed": True} | changes))  # type: ignore[arg-type]
+    return healthy(network=NetworkFacts(**{"keys": (), "host": "0.0.0.0", "is_exposed": True} | changes))
 
 
 def test_no_daemon_is_a_note_with_the_command_that_starts_it() -> None:
@@ -73,7 +73,7 @@ def test_a_service_that_runs_is_fine_and_one_that_is_not_ours_no_matter() -> Non
     ],
 )
 def test_an_address_that_cannot_be_listened_on_is_an_error(problem: str, mend: str) -> None:
-    facts = healthy(daemon=STOPPED, network=NetworkFacts(bind_problem=problem, keys=()))  # type: ignore[arg-type]
+    facts = healthy(daemon=STOPPED, network=NetworkFacts(bind_problem=problem, keys=()))
 
     assert (only(network.port, facts).state, only(network.port, facts).mend) == ("error", mend)
     assert not found(network.port, healthy(daemon=STOPPED))
