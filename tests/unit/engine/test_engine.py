@@ -1,115 +1,16 @@
 """The engine over the echo backend: whoever else is there, each request gets the answer it gets alone."""
 
-import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from appliance.backends.base import Batch, StepOutput
-from appliance.backends.echo import EchoBackend, EchoModel
-from appliance.backends.echo_description import parse_options
 from appliance.core.events import Accepted, Delta, Failed, Finished, RequestEvent
-from appliance.core.messages import MemoryPressure
-from appliance.core.plan import Artefact, LoadPlan
-from appliance.core.request import ChatPrompt, GenerateRequest, Message, RequestId, TextPrompt, TokenPrompt
+from appliance.core.request import GenerateRequest, RequestId, TokenPrompt
 from appliance.core.sampling import SamplingParams, StopConditions
-from appliance.engine.engine import Engine, EngineEvent
-from appliance.engine.prompt import Arrival, PromptReader
-from appliance.errors import OutOfDeviceMemory
-
-GREEDY = SamplingParams(temperature=0.0)
-
-
-class ShortOfMemory(EchoModel):
-    """Fails as often as it is told, as a device does that has no memory left for a step."""
-
-    out_of_memory_times = 0
-
-    def step(self, batch: Batch) -> StepOutput:
-        if self.out_of_memory_times:
-            self.out_of_memory_times -= 1
-            raise OutOfDeviceMemory("no memory for a step")
-        return super().step(batch)
-
-
-class Bench:
-    """An engine with its model, and what came out of it."""
-
-    def __init__(self, path: str = "echo:", *, speculates: bool = True, **limits: int) -> None:
-        plan = make_plan(path, **limits)
-        self.model = ShortOfMemory(plan, parse_options(path))
-        tokenizer = EchoBackend().open_tokenizer(plan.artefact)
-        ticks = itertools.count()
-        self.engine = Engine(self.model, tokenizer, 0.1, lambda: next(ticks) * 0.001, speculates=speculates)
-        self.reader = PromptReader(tokenizer, self.model.traits.max_context_tokens)
-        self.events: list[EngineEvent] = []
-
-    def start(self, *requests: GenerateRequest, caller: str = "", rank: float = 0.0) -> "Bench":
-        for number, request in enumerate(requests):
-            prepared = self.reader.prepare(request, Arrival(caller=caller, rank=rank + number))
-            self.events += self.engine.start(prepared)
-        return self
-
-    def step(self, count: int = 1) -> None:
-        for _ in range(count):
-            if self.engine.has_work:
-                self.events += self.engine.step()
-                self.engine.check_integrity()
-
-    def run(self) -> "Bench":
-        self.step(10_000)
-        assert not self.engine.has_work
-        return self
-
-    def text(self, request_id: str, choice: int = 0) -> str:
-        return "".join(e.text for e in self.of(Delta) if (e.id, e.choice) == (request_id, choice))
-
-    def of(self, kind: type) -> list[Any]:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    def finished(self, request_id: str, choice: int = 0) -> Finished:
-        (event,) = [e for e in self.of(Finished) if (e.id, e.choice) == (request_id, choice)]
-        return event
-
-
-def make_plan(path: str, **limits: int) -> LoadPlan:
-    values = {
-        "context_tokens": 512,
-        "kv_capacity_tokens": 4096,
-        "max_sequences": 16,
-        "max_step_sequences": 8,
-        "max_step_tokens": 64,
-    } | limits
-    return LoadPlan(
-        model="parrot",
-        backend="echo",
-        artefact=Artefact(format="echo", path=path, digest="sha256:0"),
-        device="cpu",
-        threads_decode=1,
-        threads_prefill=1,
-        kv_type="f16",
-        gpu_layers=0,
-        step_time_target_s=0.1,
-        estimated_bytes=0,
-        reasons=(),
-        **values,
-    )
-
-
-def chat(request_id: str, text: str, **fields: Any) -> GenerateRequest:
-    fields.setdefault("sampling", GREEDY)
-    prompt = ChatPrompt(messages=(Message(role="user", content=text),))
-    return GenerateRequest(id=RequestId(request_id), model="parrot", prompt=prompt, **fields)
-
-
-def text_prompt(request_id: str, text: str, max_tokens: int, **fields: Any) -> GenerateRequest:
-    fields.setdefault("sampling", GREEDY)
-    stop = StopConditions(max_tokens=max_tokens, strings=fields.pop("stop", ()))
-    return GenerateRequest(id=RequestId(request_id), model="parrot", prompt=TextPrompt(text=text), stop=stop, **fields)
+from tests.unit.engine.engine_bench import GREEDY, Bench, chat, text_prompt
 
 
 def test_a_chat_is_answered_until_the_end_of_the_turn() -> None:
@@ -197,21 +98,6 @@ def test_more_choices_than_the_model_runs_are_refused_with_both_numbers() -> Non
     assert not bench.engine.has_work
 
 
-def test_a_full_cache_preempts_the_youngest_and_nobody_fails() -> None:
-    requests = [text_prompt(f"r{i}", f"{i}abcdefgh" * 4, 60) for i in range(4)]
-    bench = Bench(context_tokens=128, kv_capacity_tokens=192).start(*requests).run()
-    assert bench.engine.num_preemptions > 0
-    for i in range(4):
-        assert bench.text(f"r{i}") == (f"{i}abcdefgh" * 20)[36:96]
-
-
-def test_a_retained_prefix_goes_before_anyone_is_preempted() -> None:
-    bench = Bench(context_tokens=128, kv_capacity_tokens=160).start(text_prompt("a", "k" * 100, 20)).run()
-    bench.start(text_prompt("b", "m" * 100, 20)).run()
-    assert bench.engine.num_preemptions == 0
-    assert bench.finished("b").reason == "length"
-
-
 def test_what_nobody_uses_leaves_the_cells_while_others_run_and_comes_back_when_it_is_asked_for() -> None:
     bench = Bench("echo:?retain=slows_steps", context_tokens=2048, kv_capacity_tokens=8192)
     bench.start(text_prompt("a", "a" * 900, 4)).run()
@@ -251,104 +137,6 @@ def test_a_copy_that_takes_memory_waits_for_room() -> None:
     bench.run()
     assert bench.engine.num_preemptions == 0
     assert bench.finished("b").reason == "length"
-
-
-def test_repetitive_text_takes_fewer_steps_and_stays_the_same() -> None:
-    prompt = "the quick brown fox jumps over the lazy dog. " * 3
-    bench = Bench().start(text_prompt("a", prompt, 120)).run()
-    assert bench.text("a") == (prompt * 5)[len(prompt) :][:120]
-    usage = bench.finished("a").usage
-    assert usage.completion_tokens == 120 and usage.accepted_draft_tokens > 60
-    assert bench.engine.num_steps < 60
-
-
-def test_a_guess_never_changes_a_seeded_answer() -> None:
-    request = text_prompt("a", "abcabcabc", 80, sampling=SamplingParams(temperature=0.7, seed=5))
-    guessed = Bench().start(request).run()
-    assert guessed.text("a") == Bench(speculates=False).start(request).run().text("a")
-    assert guessed.finished("a").usage.rejected_draft_tokens > 0
-
-
-def test_a_guess_is_not_written_past_the_end_of_the_answer() -> None:
-    bench = Bench().start(text_prompt("a", "xyxyxyxyxyxy", 30, stop=("yxyxyxyxyxyxyx",)))
-    bench.start(text_prompt("b", "xyxyxyxyxyxy", 9)).run()
-    assert bench.text("a") == "x" and bench.finished("a").reason == "stop"
-    assert bench.text("b") == "xyxyxyxyx" and bench.finished("b").usage.completion_tokens == 9
-
-
-def test_a_paused_request_frees_its_place_and_goes_on_without_computing_anything_again() -> None:
-    bench = Bench(max_step_sequences=1, kv_capacity_tokens=512, context_tokens=512, speculates=False)
-    bench.start(text_prompt("a", "a" * 300 + "bc", 20))
-    bench.step(12)
-    written = len(bench.text("a"))
-    bench.engine.pause(RequestId("a"))
-    bench.start(text_prompt("b", "other words", 5)).run()
-    assert bench.text("b") == "other"
-    bench.engine.resume(RequestId("a"))
-    before = bench.engine.num_steps
-    bench.run()
-    assert bench.engine.num_steps - before == 20 - written
-    assert bench.text("a") == ("a" * 300 + "bc")[:20]
-    assert bench.finished("a").usage.cached_tokens == 0
-
-
-def test_a_paused_request_can_be_cancelled() -> None:
-    bench = Bench().start(text_prompt("a", "a" * 100, 20, cache_prompt=False))
-    bench.step(4)
-    bench.engine.pause(RequestId("a"))
-    bench.engine.cancel(RequestId("a"))
-    bench.engine.resume(RequestId("a"))
-    assert not bench.engine.has_work
-    assert bench.engine.stats(0.0, 0).snapshot_memory_bytes == 0
-
-
-def test_interactive_work_takes_the_place_of_batch_work_at_the_next_token() -> None:
-    bench = Bench(max_step_sequences=1).start(text_prompt("slow", "abc", 200, priority="batch"))
-    bench.step(5)
-    bench.start(text_prompt("quick", "xyz", 4, priority="interactive"))
-    bench.step(6)
-    assert bench.finished("quick").reason == "length"
-    bench.run()
-    assert bench.finished("slow").usage.completion_tokens == 200
-
-
-def test_what_steps_back_may_be_what_the_newcomer_would_have_copied_from() -> None:
-    bench = Bench(kv_capacity_tokens=512, context_tokens=512, speculates=False)
-    bench.start(text_prompt("slow", "s" * 300 + "b", 150, priority="batch"))
-    bench.step(40)
-    bench.start(text_prompt("quick", "s" * 300 + "i" * 205, 4, priority="interactive")).run()
-    assert bench.finished("quick").usage.cached_tokens == 300
-    assert bench.finished("slow").usage.completion_tokens == 150
-
-
-def test_nobody_steps_back_for_a_newcomer_who_waits_for_anothers_prefill() -> None:
-    bench = Bench(max_step_sequences=2, speculates=False)
-    bench.start(text_prompt("first", "s" * 300 + "1", 4, priority="interactive"))
-    bench.start(text_prompt("slow", "abc", 60, priority="batch"))
-    bench.step(1)
-    bench.start(text_prompt("second", "s" * 300 + "2", 4, priority="interactive")).run()
-    assert bench.engine.num_preemptions == 1
-
-
-def test_a_caller_with_one_request_runs_beside_one_with_many() -> None:
-    bench = Bench(max_step_sequences=4)
-    bench.start(*(text_prompt(f"r{i}", f"{i}abc", 100) for i in range(12)), caller="many")
-    bench.step(10)
-    bench.start(text_prompt("one", "xyz", 4), caller="single", rank=3.5)  # those of "many" that wait come later
-    bench.step(6)
-    assert bench.finished("one").reason == "length"
-    assert all(bench.run().finished(f"r{i}").usage.completion_tokens == 100 for i in range(12))
-
-
-def test_a_device_without_memory_is_relieved_step_by_step_and_nobody_fails() -> None:
-    bench = Bench()
-    bench.start(text_prompt("before", "b" * 100, 4)).run()
-    bench.model.out_of_memory_times = 2
-    bench.start(text_prompt("a", "abc", 6)).run()
-    assert bench.text("a") == "abcabc"
-    measures = [event.measure for event in bench.of(MemoryPressure)]
-    assert len(measures) == 2
-    assert "gave back" in measures[0] and "at most" in measures[1]
 
 
 def test_logprobs_are_those_of_the_row_before_penalties() -> None:

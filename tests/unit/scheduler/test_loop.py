@@ -1,27 +1,20 @@
 """The owner on the event loop, against workers that speak real frames."""
 
 import asyncio
-import functools
 import gc
-from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
-from appliance.core.caller import LOCAL
 from appliance.core.events import (
     Accepted,
     Delta,
     Finished,
     ModelCalibrated,
-    ModelStateChanged,
-    RequestEnded,
-    RequestEvent,
-    SystemEvent,
     TokensEmitted,
 )
-from appliance.core.messages import Cancel, Load, LoadFailed, Loading, MemoryPressure, Pause, Ready, Resume, Start
-from appliance.core.plan import Calibration, LoadPlan
+from appliance.core.messages import Cancel, Load, LoadFailed, MemoryPressure, Pause, Ready, Resume, Start
+from appliance.core.plan import Calibration
 from appliance.errors import (
     ApplianceError,
     BackendError,
@@ -35,88 +28,8 @@ from appliance.errors import (
     RequestCancelled,
     to_info,
 )
-from appliance.scheduler.loop import SchedulerLoop
-from appliance.scheduler.pool import Spawn
-from appliance.scheduler.stream import RequestStream
-from appliance.settings import SchedulerSettings
-from tests.unit.scheduler.builders import GIB, accepted, delta, finished, plan, request, traits
-from tests.unit.scheduler.fake_worker import FakeWorker, FakeWorkers
-
-TIMEOUT_S = 10.0
-SIZES = {"a": GIB, "b": GIB, "huge": 100 * GIB}
-
-
-def in_loop(scenario: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
-    """Run a test in an event loop, with a limit on its time."""
-
-    @functools.wraps(scenario)
-    def run() -> None:
-        asyncio.run(asyncio.wait_for(scenario(), TIMEOUT_S))
-
-    return run
-
-
-def plan_of(model: str) -> LoadPlan:
-    if model not in SIZES:
-        raise ModelNotFound(f"model '{model}' is not installed")
-    return plan(model, SIZES[model])
-
-
-class Daemon:
-    """A loop under test, its workers, and what it published."""
-
-    def __init__(self, spawn: Spawn | None = None, **settings: Any) -> None:
-        self.workers = FakeWorkers()
-        self.events: list[SystemEvent] = []
-        self._has_news = asyncio.Event()
-        self.owner = SchedulerLoop(
-            plan_of,
-            SchedulerSettings(**settings),
-            memory=lambda: 10 * GIB,
-            memory_total_bytes=10 * GIB,
-            publish=self._publish,
-            spawn=spawn or self.workers.spawn,
-        )
-
-    def _publish(self, event: SystemEvent) -> None:
-        self.events.append(event)
-        self._has_news.set()
-
-    async def __aenter__(self) -> "Daemon":
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.owner.close()
-
-    def submit(self, id_: str, model: str = "a", **fields: Any) -> RequestStream:
-        return self.owner.submit(request(id_, model, **fields), LOCAL)
-
-    async def running(self, id_: str) -> tuple[RequestStream, FakeWorker]:
-        """Return the stream of a request that a fresh worker has begun."""
-        stream = self.submit(id_)
-        worker = await self.workers.next()
-        await worker.become_ready()
-        await worker.next(Start)
-        return stream, worker
-
-    def outcomes(self) -> list[tuple[str, str]]:
-        return [(event.id, event.outcome) for event in self.events if isinstance(event, RequestEnded)]
-
-    async def until(self, state: str) -> None:
-        while not self.states() or self.states()[-1] != state:
-            self._has_news.clear()
-            await self._has_news.wait()
-
-    def states(self) -> list[str]:
-        return [event.state for event in self.events if isinstance(event, ModelStateChanged)]
-
-
-def place_of(stream: RequestStream) -> int | None:
-    return stream.queue_place.position if stream.queue_place else None
-
-
-async def read(stream: RequestStream) -> list[RequestEvent]:
-    return [event async for event in stream]
+from tests.unit.scheduler.builders import GIB, accepted, delta, finished, traits
+from tests.unit.scheduler.loop_bench import TIMEOUT_S, Daemon, in_loop, place_of, read
 
 
 @in_loop
@@ -321,78 +234,6 @@ def test_what_a_worker_says_of_itself_is_passed_on(caplog: pytest.LogCaptureFixt
             assert "'a' ran out of memory: half the batch" in caplog.text
 
     scenario()
-
-
-@in_loop
-async def test_a_load_tells_its_progress_and_ends_when_the_model_is_ready() -> None:
-    async with Daemon() as daemon:
-
-        async def load() -> list[float]:
-            return [ratio async for ratio in daemon.owner.load("a")]
-
-        loading = asyncio.ensure_future(load())
-        worker = await daemon.workers.next()
-        worker.say(Loading(ratio=0.25), Loading(ratio=0.75))
-        await worker.become_ready()
-        assert await loading == [0.25, 0.75, 1.0]
-        assert await load() == [1.0]
-        assert daemon.workers.num_started == 1
-
-
-@in_loop
-async def test_a_load_that_fails_raises_its_cause() -> None:
-    async with Daemon() as daemon:
-        loading = asyncio.ensure_future(anext(daemon.owner.load("a")))
-        worker = await daemon.workers.next()
-        await worker.next(Load)
-        worker.die("was ended by SIGSEGV")
-        with pytest.raises(BackendError, match="SIGSEGV"):
-            await loading
-        assert daemon.workers.num_started == 1
-
-
-@in_loop
-async def test_a_worker_that_cannot_be_started_is_a_failed_load() -> None:
-    def spawn(*_: object) -> FakeWorker:
-        raise OSError("no more processes")
-
-    async with Daemon(spawn) as daemon:
-        with pytest.raises(BackendError, match="no more processes"):
-            await anext(daemon.submit("1"))
-
-
-@in_loop
-async def test_unloading_waits_until_the_worker_is_gone() -> None:
-    async with Daemon() as daemon:
-        stream, worker = await daemon.running("1")
-        with pytest.raises(Conflict):
-            await daemon.owner.unload("a")
-        worker.say(finished("1"))
-        await read(stream)
-        await daemon.owner.unload("a")
-        assert daemon.states() == ["loading", "ready", "stopping", "stopped"]
-        assert daemon.owner.status() == ()
-
-
-@in_loop
-async def test_a_model_nobody_uses_leaves_by_itself() -> None:
-    async with Daemon(keep_alive_s=0.01) as daemon:
-        stream, worker = await daemon.running("1")
-        worker.say(finished("1"))
-        await read(stream)
-        await daemon.until("stopped")
-
-
-@in_loop
-async def test_nothing_is_scheduled_while_nothing_can_happen() -> None:
-    async with Daemon() as daemon:
-        assert daemon.owner._timer is None
-        await daemon.owner.start(["a"])
-        worker = await daemon.workers.next()
-        await worker.become_ready()
-        assert [ratio async for ratio in daemon.owner.load("a")] == [1.0]
-        assert daemon.owner.status()[0].is_pinned
-        assert daemon.owner._timer is None
 
 
 @in_loop

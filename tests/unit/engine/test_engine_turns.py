@@ -1,0 +1,95 @@
+"""Who gives way in the engine, to whom, and how it goes on: full caches, pauses, classes, callers, lack of memory."""
+
+from appliance.core.messages import MemoryPressure
+from appliance.core.request import RequestId
+from tests.unit.engine.engine_bench import Bench, text_prompt
+
+
+def test_a_full_cache_preempts_the_youngest_and_nobody_fails() -> None:
+    requests = [text_prompt(f"r{i}", f"{i}abcdefgh" * 4, 60) for i in range(4)]
+    bench = Bench(context_tokens=128, kv_capacity_tokens=192).start(*requests).run()
+    assert bench.engine.num_preemptions > 0
+    for i in range(4):
+        assert bench.text(f"r{i}") == (f"{i}abcdefgh" * 20)[36:96]
+
+
+def test_a_retained_prefix_goes_before_anyone_is_preempted() -> None:
+    bench = Bench(context_tokens=128, kv_capacity_tokens=160).start(text_prompt("a", "k" * 100, 20)).run()
+    bench.start(text_prompt("b", "m" * 100, 20)).run()
+    assert bench.engine.num_preemptions == 0
+    assert bench.finished("b").reason == "length"
+
+
+def test_a_paused_request_frees_its_place_and_goes_on_without_computing_anything_again() -> None:
+    bench = Bench(max_step_sequences=1, kv_capacity_tokens=512, context_tokens=512, speculates=False)
+    bench.start(text_prompt("a", "a" * 300 + "bc", 20))
+    bench.step(12)
+    written = len(bench.text("a"))
+    bench.engine.pause(RequestId("a"))
+    bench.start(text_prompt("b", "other words", 5)).run()
+    assert bench.text("b") == "other"
+    bench.engine.resume(RequestId("a"))
+    before = bench.engine.num_steps
+    bench.run()
+    assert bench.engine.num_steps - before == 20 - written
+    assert bench.text("a") == ("a" * 300 + "bc")[:20]
+    assert bench.finished("a").usage.cached_tokens == 0
+
+
+def test_a_paused_request_can_be_cancelled() -> None:
+    bench = Bench().start(text_prompt("a", "a" * 100, 20, cache_prompt=False))
+    bench.step(4)
+    bench.engine.pause(RequestId("a"))
+    bench.engine.cancel(RequestId("a"))
+    bench.engine.resume(RequestId("a"))
+    assert not bench.engine.has_work
+    assert bench.engine.stats(0.0, 0).snapshot_memory_bytes == 0
+
+
+def test_interactive_work_takes_the_place_of_batch_work_at_the_next_token() -> None:
+    bench = Bench(max_step_sequences=1).start(text_prompt("slow", "abc", 200, priority="batch"))
+    bench.step(5)
+    bench.start(text_prompt("quick", "xyz", 4, priority="interactive"))
+    bench.step(6)
+    assert bench.finished("quick").reason == "length"
+    bench.run()
+    assert bench.finished("slow").usage.completion_tokens == 200
+
+
+def test_what_steps_back_may_be_what_the_newcomer_would_have_copied_from() -> None:
+    bench = Bench(kv_capacity_tokens=512, context_tokens=512, speculates=False)
+    bench.start(text_prompt("slow", "s" * 300 + "b", 150, priority="batch"))
+    bench.step(40)
+    bench.start(text_prompt("quick", "s" * 300 + "i" * 205, 4, priority="interactive")).run()
+    assert bench.finished("quick").usage.cached_tokens == 300
+    assert bench.finished("slow").usage.completion_tokens == 150
+
+
+def test_nobody_steps_back_for_a_newcomer_who_waits_for_anothers_prefill() -> None:
+    bench = Bench(max_step_sequences=2, speculates=False)
+    bench.start(text_prompt("first", "s" * 300 + "1", 4, priority="interactive"))
+    bench.start(text_prompt("slow", "abc", 60, priority="batch"))
+    bench.step(1)
+    bench.start(text_prompt("second", "s" * 300 + "2", 4, priority="interactive")).run()
+    assert bench.engine.num_preemptions == 1
+
+
+def test_a_caller_with_one_request_runs_beside_one_with_many() -> None:
+    bench = Bench(max_step_sequences=4)
+    bench.start(*(text_prompt(f"r{i}", f"{i}abc", 100) for i in range(12)), caller="many")
+    bench.step(10)
+    bench.start(text_prompt("one", "xyz", 4), caller="single", rank=3.5)  # those of "many" that wait come later
+    bench.step(6)
+    assert bench.finished("one").reason == "length"
+    assert all(bench.run().finished(f"r{i}").usage.completion_tokens == 100 for i in range(12))
+
+
+def test_a_device_without_memory_is_relieved_step_by_step_and_nobody_fails() -> None:
+    bench = Bench()
+    bench.start(text_prompt("before", "b" * 100, 4)).run()
+    bench.model.out_of_memory_times = 2
+    bench.start(text_prompt("a", "abc", 6)).run()
+    assert bench.text("a") == "abcabc"
+    measures = [event.measure for event in bench.of(MemoryPressure)]
+    assert len(measures) == 2
+    assert "gave back" in measures[0] and "at most" in measures[1]
