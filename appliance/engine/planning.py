@@ -14,7 +14,7 @@ from .cost import CostModel, StepShape
 from .drafting import Drafting
 from .sequence import Sequence
 from .shares import Shares
-from .turns import FINISHING_STRETCH, share_ratio, step_time_s
+from .turns import FINISHING_STRETCH, is_read_alone, share_ratio, step_time_s
 
 LEARN_EVERY_STEPS = 8  # of those without prefill, which come by the thousand and are much alike
 
@@ -49,6 +49,7 @@ class Planning:
         self._drafting = drafting
         self._cost = CostModel()
         self._num_steps = 0
+        self._was_read_alone = False
         self.shares = Shares()
 
     def plan(
@@ -61,6 +62,10 @@ class Planning:
         works = [sequence.work for sequence in turns]
         decoding = [s for s, work in zip(turns, works, strict=True) if work.is_decode]
         readers = [s for s, work in zip(turns, works, strict=True) if not work.is_decode]
+        self._was_read_alone = bool(readers) and self._is_read_alone(readers[0], running, decoding, retained_tokens)
+        if self._was_read_alone:
+            (count,) = plan_step([readers[0].work], traits, None)
+            return [Part(readers[0], count)]
         budget = None
         if readers:
             step_s = step_time_s(len(decoding), len(readers), len(self.shares), self._step_time_target_s)
@@ -80,6 +85,14 @@ class Planning:
         ]
         parts.sort(key=lambda part: part.count > 1)
         return parts
+
+    def _is_read_alone(
+        self, reader: Sequence, running: SequenceOf[Sequence], decoding: SequenceOf[Sequence], retained_tokens: int
+    ) -> bool:
+        if self._was_read_alone:  # never twice in a row: the streams go on between two newcomers
+            return False
+        read_s = self._cost.predict_s(_shape(running, 0, reader.work.num_pending, retained_tokens))
+        return is_read_alone(reader, decoding, read_s, self._step_time_target_s)
 
     def learn(
         self, parts: SequenceOf[Part], running: SequenceOf[Sequence], retained_tokens: int, step_s: float

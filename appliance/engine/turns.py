@@ -12,6 +12,9 @@ from typing import Protocol
 FINISHING_STRETCH = 1.75
 """A prompt that can be read to its end in a step so long is: one longer wait for all, and its first token is there."""
 
+NEWCOMER_STRETCH = 2.5
+"""A prompt of a caller who writes nothing may have a step to itself that is no longer."""
+
 MAX_STRETCH_ALONE = 5.0
 MAX_STRETCH_SHARED = 2.0
 MIN_LEAD_SEQUENCES = 2
@@ -59,6 +62,17 @@ def step_time_s(num_decodes: int, num_readers: int, num_callers: int, target_s: 
         return None if num_callers < 2 else MAX_STRETCH_SHARED * target_s
     stretch = 1 + (num_readers - 1) / num_decodes
     return target_s * min(stretch, MAX_STRETCH_ALONE if num_callers < 2 else MAX_STRETCH_SHARED)
+
+
+def is_read_alone(reader: Turn, decoding: Sequence[Turn], read_s: float, target_s: float) -> bool:
+    """Return whether the first of those who read gets a step to itself, in which nobody writes.
+
+    Only where its caller writes nothing, others do, and none of them in a higher class: their streams pause once, and
+    it does not wait behind all that one of them has opened. `read_s` is what the rest of its prompt would take.
+    """
+    if not decoding or reader.caller in {each.caller for each in decoding}:
+        return False
+    return read_s <= NEWCOMER_STRETCH * target_s and reader.turn[0] <= min(each.turn[0] for each in decoding)
 
 
 def share_ratio(readers: Sequence[Turn], decoding: Sequence[Turn]) -> float:

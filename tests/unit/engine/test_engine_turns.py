@@ -1,5 +1,6 @@
 """Who gives way in the engine, to whom, and how it goes on: full caches, pauses, classes, callers, lack of memory."""
 
+from appliance.core.events import Delta
 from appliance.core.messages import MemoryPressure
 from appliance.core.request import RequestId
 from tests.unit.engine.engine_bench import Bench, text_prompt
@@ -93,3 +94,20 @@ def test_a_device_without_memory_is_relieved_step_by_step_and_nobody_fails() -> 
     measures = [event.measure for event in bench.of(MemoryPressure)]
     assert len(measures) == 2
     assert "gave back" in measures[0] and "at most" in measures[1]
+
+
+def test_a_callers_only_prompt_is_read_in_steps_of_its_own_between_the_steps_of_other_callers_streams() -> None:
+    bench = Bench(max_step_sequences=8, speculates=False)
+    bench.start(*(text_prompt(f"r{i}", f"{i} some words", 60) for i in range(6)), caller="many")
+    bench.step(20)
+    bench.start(text_prompt("a", "a" * 30, 5), caller="one")
+    bench.start(text_prompt("b", "b" * 30, 5), caller="another")
+    written = []
+    for _ in range(3):
+        before = len(bench.of(Delta))
+        bench.step()
+        written.append([event.id for event in bench.of(Delta)[before:]])
+    streams = {f"r{i}" for i in range(6)}
+    assert written[0] == ["a"]
+    assert set(written[1]) >= {*streams, "a"}
+    assert "b" in written[1] or written[2] == ["b"]

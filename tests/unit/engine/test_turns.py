@@ -11,7 +11,9 @@ from appliance.engine.turns import (
     MAX_STRETCH_ALONE,
     MAX_STRETCH_SHARED,
     MIN_LEAD_SEQUENCES,
+    NEWCOMER_STRETCH,
     displaced,
+    is_read_alone,
     last_in_class_below,
     share_ratio,
     step_time_s,
@@ -118,6 +120,19 @@ def test_the_step_stretches_with_the_prompts_for_each_stream_but_not_without_end
 def test_where_others_are_there_a_callers_burst_stretches_the_step_less() -> None:
     shared = [step_time_s(2, num_readers, 2, TARGET_S) for num_readers in (1, 2, 3, 100)]
     assert shared == pytest.approx([0.1, 0.15, 0.2, MAX_STRETCH_SHARED * TARGET_S])
+
+
+def test_a_callers_only_prompt_is_read_alone_if_that_is_quick() -> None:
+    many = [seat(number, "many") for number in range(8)]
+    assert is_read_alone(seat(9, "one"), many, NEWCOMER_STRETCH * TARGET_S, TARGET_S)
+    assert not is_read_alone(seat(9, "one"), many, NEWCOMER_STRETCH * TARGET_S + 0.01, TARGET_S)
+    assert not is_read_alone(seat(9, "many"), many, 0.01, TARGET_S)
+    assert not is_read_alone(seat(9, "one"), [], 0.01, TARGET_S)
+
+
+def test_nobody_pauses_for_a_prompt_of_a_lower_class() -> None:
+    assert is_read_alone(seat(9, "one", INTERACTIVE), [seat(0, "other", BATCH)], 0.01, TARGET_S)
+    assert not is_read_alone(seat(9, "one", BATCH), [seat(0, "other"), seat(1, "more", BATCH)], 0.01, TARGET_S)
 
 
 def test_prefill_has_a_right_to_as_much_time_as_the_weights_of_those_who_wait_say() -> None:
