@@ -1,15 +1,15 @@
-"""Every error as a response in OpenAI's envelope, whoever raised it."""
+"""Every error as a response in the dialect of its path, whoever raised it."""
 
 import logging
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from litestar import Request, Response
 from litestar.enums import MediaType
 from litestar.exceptions import HTTPException
 
-from appliance.dialects.openai.errors import envelope
+from appliance.dialects.openai.errors import envelope as openai_envelope
 from appliance.errors import ApplianceError
 
 HttpRequest = Request[Any, Any, Any]
@@ -43,9 +43,25 @@ def headers_of(error: ApplianceError) -> dict[str, str]:
     return headers
 
 
-def body_of(error: ApplianceError) -> bytes:
+class Envelope(Protocol):
+    """How a dialect writes an error."""
+
+    def __call__(self, status: int, message: str, *, param: str | None = None, code: str | None = None) -> bytes:
+        """Return the body of a response with `status`."""
+
+
+_DIALECTS: tuple[tuple[str, Envelope], ...] = ()
+"""The envelopes of paths that begin so; OpenAI's is everybody else's."""
+
+
+def envelope_of(path: str) -> Envelope:
+    """Return how errors on `path` are written."""
+    return next((envelope for beginning, envelope in _DIALECTS if path.startswith(beginning)), openai_envelope)
+
+
+def body_of(error: ApplianceError, path: str) -> bytes:
     """Return the envelope of an error."""
-    return envelope(error.status, error.message, param=error.param, code=error.code)
+    return envelope_of(path)(error.status, error.message, param=error.param, code=error.code)
 
 
 def unexpected(error: BaseException, request_id: str) -> ApplianceError:
@@ -54,9 +70,9 @@ def unexpected(error: BaseException, request_id: str) -> ApplianceError:
     return ApplianceError(_UNEXPECTED)
 
 
-def render_appliance_error(_: HttpRequest, error: ApplianceError) -> Response[bytes]:
+def render_appliance_error(request: HttpRequest, error: ApplianceError) -> Response[bytes]:
     """Answer with the error's own status."""
-    return _response(error.status, body_of(error), headers_of(error).items())
+    return _response(error.status, body_of(error, request.url.path), headers_of(error).items())
 
 
 def render_http_error(request: HttpRequest, error: HTTPException) -> Response[bytes]:
@@ -64,7 +80,7 @@ def render_http_error(request: HttpRequest, error: HTTPException) -> Response[by
     if error.status_code >= 500:
         return render_unexpected(request, error)
     message = f"{request.method} {request.url.path}: {error.detail}"
-    body = envelope(error.status_code, message, code=_CODES.get(error.status_code))
+    body = envelope_of(request.url.path)(error.status_code, message, code=_CODES.get(error.status_code))
     return _response(error.status_code, body, (error.headers or {}).items())
 
 
@@ -75,7 +91,7 @@ def render_unexpected(request: HttpRequest, error: Exception) -> Response[bytes]
 
 def render_client_gone(_: HttpRequest, __: ClientGone) -> Response[bytes]:
     """Answer to nobody. 499 is nginx's number for it."""
-    return _response(499, envelope(499, "the client closed the connection"), ())
+    return _response(499, openai_envelope(499, "the client closed the connection"), ())
 
 
 def _response(status: int, body: bytes, headers: Iterable[tuple[str, str]]) -> Response[bytes]:

@@ -59,12 +59,12 @@ class Gate:
                 http = {**http, "method": HttpMethod.GET}
             await self._app(http, receive, send_with_id)
         except ApplianceError as error:
-            await _refuse(error, send_with_id)
+            await _refuse(error, http["path"], send_with_id)
         except Exception as error:
             if started:
                 logger.exception("request %s failed after its response had begun", request_id.decode())
                 raise
-            await _refuse(unexpected(error, request_id.decode()), send_with_id)
+            await _refuse(unexpected(error, request_id.decode()), http["path"], send_with_id)
 
     def _date(self) -> bytes:
         """Return the time as HTTP writes it; formatted once a second, and never while nobody asks."""
@@ -79,8 +79,8 @@ def _request_id(headers: dict[bytes, bytes]) -> bytes:
     return given if _SANE_ID.fullmatch(given) else b"req-" + secrets.token_hex(12).encode()
 
 
-async def _refuse(error: ApplianceError, send: Send) -> None:
-    body = body_of(error)
+async def _refuse(error: ApplianceError, path: str, send: Send) -> None:
+    body = body_of(error, path)
     headers: Headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     headers += [(name.encode(), value.encode()) for name, value in headers_of(error).items()]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})

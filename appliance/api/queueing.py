@@ -2,7 +2,7 @@
 
 from appliance.scheduler.queue_place import QueuePlace
 
-from .sse import Headers, keep_alive
+from .sse import Headers, comment
 
 
 def queue_headers(place: QueuePlace | None) -> Headers:
@@ -15,10 +15,10 @@ def queue_headers(place: QueuePlace | None) -> Headers:
     return headers
 
 
-def queue_comment(place: QueuePlace | None) -> str:
+def queue_comment(place: QueuePlace | None) -> bytes:
     """Return what a silent stream says: its place in the queue, or only that it is alive."""
     if place is None:
-        return keep_alive()
+        return comment()
     if place.estimated_wait_s is None:
-        return f"queue position {place.position}"
-    return f"queue position {place.position}, about {max(1, round(place.estimated_wait_s))} s"
+        return comment(f"queue position {place.position}")
+    return comment(f"queue position {place.position}, about {max(1, round(place.estimated_wait_s))} s")

@@ -1,4 +1,4 @@
-"""Answers that take their time: a stream of Server-Sent Events, or a body that waits for its model.
+"""Answers that take their time: a stream of events, or a body that waits for its model.
 
 Both end the work the moment the client goes away.
 """
@@ -19,11 +19,9 @@ from .errors import ClientGone, unexpected
 Headers = list[tuple[bytes, bytes]]
 T = TypeVar("T")
 
-_STREAM_HEADERS: Headers = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-cache"),
-    (b"x-accel-buffering", b"no"),
-]
+SSE = b"text/event-stream; charset=utf-8"
+NDJSON = b"application/x-ndjson"
+_STREAM_HEADERS: Headers = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 
 logger = logging.getLogger(__name__)
 
@@ -35,17 +33,17 @@ class StreamTiming(msgspec.Struct, frozen=True, kw_only=True):
     comment_every_s: float = 10.0
 
 
-def keep_alive() -> str:
-    """Return what a silent stream says when it has nothing to tell."""
-    return "keep-alive"
+def comment(text: str = "keep-alive") -> bytes:
+    """Return a line that readers of Server-Sent Events skip; `text` is a single line."""
+    return b": %b\n\n" % text.encode()
 
 
-class SseResponse:
-    """An ASGI application that sends what `chunks` yields.
+class StreamResponse:
+    """An ASGI application that sends what `chunks` yields, by default as Server-Sent Events.
 
     An ApplianceError before the headers are out is raised, so that it keeps its status; later it is sent as one last
-    event, written by `render_error`. While nothing comes, comments keep the connection open; `comment` returns the text
-    of the next, a single line.
+    chunk, written by `render_error`. While nothing comes, `silence` says what keeps the connection open; no bytes where
+    the format has nothing for it.
     """
 
     def __init__(
@@ -55,13 +53,14 @@ class SseResponse:
         timing: StreamTiming,
         *,
         headers: Headers | None = None,
-        comment: Callable[[], str] = keep_alive,
+        media_type: bytes = SSE,
+        silence: Callable[[], bytes] = comment,
     ) -> None:
         self._chunks = chunks
         self._render_error = render_error
         self._timing = timing
-        self._headers = [*_STREAM_HEADERS, *(headers or [])]
-        self._comment = comment
+        self._headers = [(b"content-type", media_type), *_STREAM_HEADERS, *(headers or [])]
+        self._silence = silence
         self._is_started = False
         self._is_over = False
         self._num_sent = 0
@@ -108,15 +107,12 @@ class SseResponse:
     async def _keep_alive(self, send: Send) -> None:
         await asyncio.sleep(self._timing.headers_after_s)
         if not self._is_started:
-            await self._send_comment(send)
+            await self._send(send, self._silence())
         while True:
             num_sent = self._num_sent
             await asyncio.sleep(self._timing.comment_every_s)
             if num_sent == self._num_sent:
-                await self._send_comment(send)
-
-    async def _send_comment(self, send: Send) -> None:
-        await self._send(send, b": %b\n\n" % self._comment().encode())
+                await self._send(send, self._silence())
 
 
 async def unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:

@@ -7,8 +7,8 @@ import msgspec
 from .plan import Calibration
 from .request import Priority, RequestId
 
-FinishReason = Literal["stop", "length"]
-Outcome = Literal["stop", "length", "cancelled", "error"]
+FinishReason = Literal["stop", "length", "tool_calls"]
+Outcome = Literal["stop", "length", "tool_calls", "cancelled", "error"]
 ModelState = Literal["stopped", "loading", "ready", "stopping", "failed"]
 JobState = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
 
@@ -42,12 +42,14 @@ class TokenLogprob(msgspec.Struct, frozen=True, array_like=True):
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens of one choice: the prompt's, those of it found in the cache, and the generated ones.
 
-    Of those, `accepted_draft_tokens` were guessed and confirmed; `rejected_draft_tokens` were guessed in vain.
+    Of those, `reasoning_tokens` were thought and not said; `accepted_draft_tokens` were guessed and confirmed, and
+    `rejected_draft_tokens` guessed in vain.
     """
 
     prompt_tokens: int
     cached_tokens: int
     completion_tokens: int
+    reasoning_tokens: int = 0
     accepted_draft_tokens: int = 0
     rejected_draft_tokens: int = 0
 
@@ -71,19 +73,44 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True, tag="accepted"):
     cached_tokens: int
 
 
+class PromptEcho(msgspec.Struct, frozen=True, kw_only=True, tag="prompt_echo"):
+    """The text of a prompt whose request echoes it. `logprobs`, if asked for, hold a token each; the first has none."""
+
+    id: RequestId
+    text: str
+    logprobs: tuple[TokenLogprob | None, ...] = ()
+
+
+class ToolCallDelta(msgspec.Struct, frozen=True, array_like=True):
+    """More of the call number `index`: `id` and `name` come once, in its first delta; the arguments in pieces."""
+
+    index: int
+    id: str | None
+    name: str | None
+    arguments: str
+
+
 class Delta(msgspec.Struct, frozen=True, kw_only=True, tag="delta", omit_defaults=True):
-    """More of one choice. `text` can be empty while a stop string or a character is not yet decided."""
+    """More of one choice: what it says, what it thinks before, and the calls it makes.
+
+    All of them can be empty while a stop string, a marker or a character is not yet decided.
+    """
 
     id: RequestId
     choice: int
     num_tokens: int
     text: str
+    reasoning: str = ""
+    tool_calls: tuple[ToolCallDelta, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
     timings: Timings | None = None
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True, tag="finished"):
-    """The end of one choice. `mean_token_probability` is the mean over the tokens for which it was taken."""
+    """The end of one choice. `mean_token_probability` is the mean over the tokens for which it was taken.
+
+    `stop_string` is the one that ended it; `sum_logprob` is over all tokens, for requests with `logprobs`.
+    """
 
     id: RequestId
     choice: int
@@ -91,6 +118,8 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True, tag="finished"):
     usage: Usage
     timings: Timings
     mean_token_probability: float | None
+    stop_string: str | None = None
+    sum_logprob: float | None = None
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
@@ -113,7 +142,16 @@ class Encoded(msgspec.Struct, frozen=True, kw_only=True, tag="encoded"):
     data: bytes
 
 
-RequestEvent = Accepted | Delta | Encoded | Finished | Failed
+class PromptRead(msgspec.Struct, frozen=True, kw_only=True, tag="prompt_read"):
+    """The answer to a `ReadRequest`: the prompt as text, its token ids, and the bytes that each of them stands for."""
+
+    id: RequestId
+    text: str
+    tokens: tuple[int, ...]
+    token_bytes: tuple[bytes, ...]
+
+
+RequestEvent = Accepted | PromptEcho | Delta | Encoded | Finished | Failed
 
 
 class ModelStateChanged(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from .events import Accepted, Delta, Encoded, ErrorInfo, Failed, Finished
+from .events import Accepted, Delta, Encoded, ErrorInfo, Failed, Finished, PromptEcho
 from .plan import Calibration, LoadPlan
 from .request import Request, RequestId
 from .traits import ModelTraits
@@ -100,4 +100,6 @@ class MemoryPressure(msgspec.Struct, frozen=True, kw_only=True, tag="memory_pres
 
 
 ToWorker = Load | Start | Cancel | Pause | Resume | Stop
-FromWorker = Loading | Ready | LoadFailed | Accepted | Delta | Encoded | Finished | Failed | Stats | MemoryPressure
+FromWorker = (
+    Loading | Ready | LoadFailed | Accepted | PromptEcho | Delta | Encoded | Finished | Failed | Stats | MemoryPressure
+)

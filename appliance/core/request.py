@@ -12,19 +12,67 @@ PRIORITY_RANK: dict[Priority, int] = {"interactive": 0, "normal": 1, "batch": 2}
 """Who goes first: the lower rank."""
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One turn of a conversation, in the shape that chat templates read."""
+class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that the model made: `arguments` is the JSON text of an object, as it was written."""
 
-    role: str
+    id: str
+    name: str
+    arguments: str
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One turn of a conversation. Role `tool` answers the call that `tool_call_id` names; `name` is then the tool's."""
+
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
     name: str | None = None
+    reasoning: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
 
 
-class ChatPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="chat"):
-    """Messages, rendered by the model's own chat template with `template_kwargs` as extra variables."""
+class Tool(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A function that the model may ask to be called; `parameters` is the JSON schema of its arguments."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = {}
+    is_strict: bool = False
+
+
+class ToolChoice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whether tools are called: if the model wants, never, at least one, or (`required`) the one that is named."""
+
+    mode: Literal["auto", "none", "required"] = "auto"
+    name: str | None = None
+    is_parallel: bool = True
+
+
+ReasoningEffort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
+
+
+class Reasoning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How much the model thinks before it answers. None: as its template has it. Effort "none" switches it off.
+
+    After `max_tokens` tokens of thinking its end is forced.
+    """
+
+    effort: ReasoningEffort | None = None
+    max_tokens: int | None = None
+
+
+class ChatPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="chat", omit_defaults=True):
+    """Messages, rendered by the model's own chat template with `template_kwargs` as extra variables.
+
+    Where `continues_last`, the last message is the assistant's, and the answer goes on with it.
+    """
 
     messages: tuple[Message, ...]
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice = ToolChoice()
+    reasoning: Reasoning = Reasoning()
     template_kwargs: dict[str, Any] = {}
+    continues_last: bool = False
 
 
 class TextPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="text"):
@@ -39,7 +87,39 @@ class TokenPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="tokens"):
     tokens: tuple[int, ...]
 
 
-Prompt = ChatPrompt | TextPrompt | TokenPrompt
+class FillPrompt(msgspec.Struct, frozen=True, kw_only=True, tag="fill"):
+    """A gap to fill between two texts. Only for vocabularies with fill-in-the-middle tokens."""
+
+    prefix: str
+    suffix: str
+
+
+Prompt = ChatPrompt | TextPrompt | TokenPrompt | FillPrompt
+
+
+class JsonSchema(msgspec.Struct, frozen=True, kw_only=True, tag="json_schema"):
+    """The answer is JSON that this schema allows. `param` names the field of the request that it came from."""
+
+    schema: dict[str, Any] | bool
+    param: str
+
+
+class Regex(msgspec.Struct, frozen=True, kw_only=True, tag="regex"):
+    """The whole answer matches a regular expression (Rust's syntax)."""
+
+    pattern: str
+    param: str
+
+
+class Grammar(msgspec.Struct, frozen=True, kw_only=True, tag="grammar"):
+    """The whole answer is a sentence of a grammar: Lark as llguidance reads it, or llama.cpp's GBNF."""
+
+    text: str
+    syntax: Literal["lark", "gbnf"]
+    param: str
+
+
+Constraint = JsonSchema | Regex | Grammar
 
 
 class TextPair(msgspec.Struct, frozen=True, kw_only=True, tag="pair"):
@@ -57,7 +137,9 @@ class GenerateRequest(msgspec.Struct, frozen=True, kw_only=True, tag="generate")
     """A prompt and what is to be made of it: `num_choices` independent continuations.
 
     `logprobs` None asks for none, 0 for those of the chosen tokens, k for the k likeliest beside them.
-    `model` is a canonical name. `deadline_s` is measured from arrival.
+    `constraint` shapes the answer, after the model has thought. Where `echoes_prompt`, the prompt's text comes first as
+    a `PromptEcho`, and with `logprobs` those of its tokens, too. `model` is a canonical name. `deadline_s` is measured
+    from arrival.
     """
 
     id: RequestId
@@ -67,6 +149,8 @@ class GenerateRequest(msgspec.Struct, frozen=True, kw_only=True, tag="generate")
     stop: StopConditions = StopConditions()
     num_choices: int = 1
     logprobs: int | None = None
+    constraint: Constraint | None = None
+    echoes_prompt: bool = False
     cache_prompt: bool = True
     timings_per_token: bool = False
     priority: Priority = "normal"
@@ -92,6 +176,16 @@ class EncodeRequest(msgspec.Struct, frozen=True, kw_only=True, tag="encode"):
     def num_choices(self) -> int:
         """Return the places that it takes in a worker: one, however many inputs it has."""
         return 1
+
+
+class ReadRequest(msgspec.Struct, frozen=True, kw_only=True, tag="read"):
+    """What a vocabulary knows without the weights: a prompt's text and tokens. Of tokens, their text."""
+
+    id: RequestId
+    model: str
+    prompt: Prompt
+    parses_special: bool = True
+    adds_bos: bool = True
 
 
 Request = GenerateRequest | EncodeRequest

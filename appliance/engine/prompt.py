@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from appliance.backends.base import TokenArray, Tokenizer
-from appliance.core.request import ChatPrompt, EncodeRequest, GenerateRequest, Prompt, Request, TextPrompt
+from appliance.core.request import ChatPrompt, EncodeRequest, FillPrompt, GenerateRequest, Prompt, Request, TextPrompt
 from appliance.errors import ContextLengthExceeded, InvalidRequest, wrong_task
 
 from .chat.template import ChatTemplate
@@ -76,4 +76,24 @@ class PromptReader:
             return self._tokenizer.encode(text, parse_special=True, add_bos=not writes_bos)
         if isinstance(prompt, TextPrompt):
             return self._tokenizer.encode(prompt.text, parse_special=True, add_bos=True)
+        if isinstance(prompt, FillPrompt):
+            return self._fill(prompt)
         return np.array(prompt.tokens, np.int32)
+
+    def _fill(self, prompt: FillPrompt) -> TokenArray:
+        """Return the tokens in the order prefix, suffix, middle.
+
+        Source: M. Bavarian and others, "Efficient Training of Language Models to Fill in the Middle", 2022 (PSM).
+        """
+        fim = self._tokenizer.fim_ids
+        if fim is None:
+            raise InvalidRequest(
+                "this model has no fill-in-the-middle tokens, so nothing can be written before a suffix; leave it out",
+                param="suffix",
+            )
+        before, after = (
+            self._tokenizer.encode(text, parse_special=False, add_bos=False) for text in (prompt.prefix, prompt.suffix)
+        )
+        return np.concatenate(
+            ([fim.prefix], before, [fim.suffix], after, [fim.middle]), dtype=np.int32, casting="same_kind"
+        )

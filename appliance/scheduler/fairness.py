@@ -7,7 +7,7 @@ Language Models", OSDI 2024, and not the start of the request served last: costs
 overestimate would set back whoever comes next.
 """
 
-from appliance.core.request import ChatPrompt, GenerateRequest, Prompt, Request, TextPair, TextPrompt
+from appliance.core.request import ChatPrompt, FillPrompt, GenerateRequest, Prompt, Request, TextPair, TextPrompt
 
 BYTES_PER_TOKEN = 4
 DEFAULT_OUTPUT_TOKENS = 256
@@ -83,6 +83,8 @@ def _prompt_tokens(prompt: Prompt | TextPair) -> float:
         texts = [prompt.text]
     elif isinstance(prompt, TextPair):
         texts = [prompt.first, prompt.second]
+    elif isinstance(prompt, FillPrompt):
+        texts = [prompt.prefix, prompt.suffix]
     else:
         return len(prompt.tokens)
     return 1 + sum(len(text.encode("utf-8", "replace")) for text in texts) / BYTES_PER_TOKEN

@@ -12,7 +12,7 @@ from litestar.types import ASGIApp
 from appliance.api.body import read_json
 from appliance.api.errors import HttpRequest
 from appliance.api.respond import json_response, needs_admin, needs_operate
-from appliance.api.sse import SseResponse, StreamTiming
+from appliance.api.sse import StreamResponse, StreamTiming
 from appliance.core.admin import AddModel, CreateKey, InstalledModels, Keys, ModelRef, Problem, ProgressEvent
 from appliance.errors import ApplianceError
 from appliance.ops.keys import KeyStore
@@ -49,7 +49,7 @@ async def add_model(
 ) -> ASGIApp:
     """Take a file in, as a stream of progress."""
     order = await read_json(request, AddModel, server.max_body_bytes)
-    return SseResponse(written(care.add(order)), problem_event, timing)
+    return StreamResponse(written(care.add(order)), problem_event, timing)
 
 
 @delete("/admin/v1/models/{name:path}", guards=[needs_admin], status_code=200)
@@ -67,7 +67,7 @@ async def load_model(
 ) -> ASGIApp:
     """Bring a model into memory, as a stream of progress."""
     ref = await read_json(request, ModelRef, server.max_body_bytes)
-    return SseResponse(written(care.load(ref.model)), problem_event, timing)
+    return StreamResponse(written(care.load(ref.model)), problem_event, timing)
 
 
 @post("/admin/v1/models/unload", guards=[needs_operate], status_code=204)

@@ -6,16 +6,13 @@ from litestar import post
 from litestar.di import NamedDependency
 from litestar.types import ASGIApp
 
-from appliance.api.access import refine
 from appliance.api.body import read_json
 from appliance.api.errors import HttpRequest
-from appliance.api.respond import caller_of, json_reply
-from appliance.api.sse import unless_gone
-from appliance.core.request import EncodeRequest
+from appliance.api.reply import rows_of
+from appliance.api.respond import json_reply
 from appliance.dialects.openai.embeddings import EmbeddingsRequest, embeddings, embeddings_to_core
 from appliance.dialects.rerank import RerankRequest, ScoreRequest, ranking, rerank_to_core, score_to_core, scores
-from appliance.dialects.rows import Rows
-from appliance.service.generate import EventStream, Generation
+from appliance.service.generate import Generation
 from appliance.service.installed import Installed
 from appliance.settings import ServerSettings
 
@@ -32,7 +29,7 @@ async def create_embeddings(
     """Answer with a vector for each input."""
     wire = await read_json(request, EmbeddingsRequest, server.max_body_bytes)
     model = installed.resolve_for("embed", wire.model)
-    rows = await _rows(request, embeddings_to_core(wire, new_id(), model), generation, wire.user)
+    rows = await rows_of(request, embeddings_to_core(wire, new_id(), model), generation, wire.user)
     return json_reply(embeddings(wire, rows, model))
 
 
@@ -46,7 +43,7 @@ async def rerank(
     """Answer with the documents in the order of their relevance to the query."""
     wire = await read_json(request, RerankRequest, server.max_body_bytes)
     id, model = new_id(), installed.resolve_for("score", wire.model)
-    rows = await _rows(request, rerank_to_core(wire, id, model), generation, wire.user)
+    rows = await rows_of(request, rerank_to_core(wire, id, model), generation, wire.user)
     return json_reply(ranking(wire, rows, id, model))
 
 
@@ -60,21 +57,5 @@ async def score(
     """Answer with the relevance of each pair of texts."""
     wire = await read_json(request, ScoreRequest, server.max_body_bytes)
     id, model = new_id(), installed.resolve_for("score", wire.model)
-    rows = await _rows(request, score_to_core(wire, id, model), generation, wire.user)
+    rows = await rows_of(request, score_to_core(wire, id, model), generation, wire.user)
     return json_reply(scores(rows, id, model, int(time.time())))
-
-
-async def _rows(request: HttpRequest, core: EncodeRequest, generation: Generation, user: str | None) -> Rows:
-    """Let the engine work and return what it computed; the work ends when the client goes away."""
-    rows = Rows(len(core.inputs))
-    events = generation.encode(core, refine(caller_of(request), user))
-    await unless_gone(request.receive, _gather(events, rows))
-    return rows
-
-
-async def _gather(events: EventStream, rows: Rows) -> None:
-    try:
-        async for event in events:
-            rows.add(event)
-    finally:
-        events.cancel()

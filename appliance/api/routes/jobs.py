@@ -11,7 +11,7 @@ from litestar.types import ASGIApp
 from appliance.api.body import read_json
 from appliance.api.errors import HttpRequest
 from appliance.api.respond import caller_of, json_reply, json_response, needs_operate
-from appliance.api.sse import SseResponse, StreamTiming
+from appliance.api.sse import StreamResponse, StreamTiming
 from appliance.core.jobs import JobId, JobList, JobNews, SubmitJob
 from appliance.jobs.jobs import Jobs
 from appliance.settings import ServerSettings
@@ -44,7 +44,7 @@ async def get_job(
 ) -> ASGIApp:
     """Answer with one job; `?follow=true` with a stream of what becomes of it, until it has ended."""
     if follow:
-        return SseResponse(_news(jobs, JobId(job_id)), problem_event, timing)
+        return StreamResponse(_news(jobs, JobId(job_id)), problem_event, timing)
     return json_reply(msgspec.json.encode(await jobs.get(JobId(job_id))))
 
 

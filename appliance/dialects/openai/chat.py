@@ -69,14 +69,19 @@ def _num_logprobs(wire: ChatRequest) -> int | None:
     return max(wire.top_logprobs or 0, wire.n_probs or 0)
 
 
+def _role(wire: MessageWire) -> Literal["system", "user", "assistant", "tool"]:
+    if wire.role == "developer":
+        return "system"
+    return "tool" if wire.role == "function" else wire.role
+
+
 def _message(wire: MessageWire, path: str) -> Message:
     for field in ("tool_calls", "function_call"):
         if getattr(wire, field):
             raise InvalidRequest(f"'{path}.{field}' is not supported by this version", param=f"{path}.{field}")
     if wire.content is None and wire.role != "assistant":
         raise InvalidRequest(f"'{path}.content' is required", param=f"{path}.content")
-    role = "system" if wire.role == "developer" else wire.role
-    return Message(role=role, content=_text(wire.content, path), name=wire.name)
+    return Message(role=_role(wire), content=_text(wire.content, path), name=wire.name)
 
 
 def _text(content: str | list[ContentPart] | None, path: str) -> str:

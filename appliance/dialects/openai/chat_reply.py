@@ -5,10 +5,11 @@ from msgspec import UNSET, UnsetType
 
 from appliance.core.events import Finished, TokenLogprob
 from appliance.core.request import RequestId
+from appliance.dialects.answer import Answer
 
 from .logprobs import ChatLogprobs, chat_logprobs
-from .reply import Answer, Timing, encode
-from .usage import UsageWire
+from .reply import Timing, encode
+from .usage import UsageWire, timings_wire, usage_wire
 
 
 class AnswerMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,11 +86,11 @@ def chat_completion(answer: Answer, id: RequestId, model: str, created_s: int) -
     choices = [
         Choice(
             index=index,
-            message=AnswerMessage(content="".join(texts)),
-            logprobs=chat_logprobs(answer.logprobs[index]) if answer.logprobs[index] else None,
-            finish_reason=answer.finished[index].reason,
+            message=AnswerMessage(content=choice.text),
+            logprobs=chat_logprobs(choice.logprobs) if choice.logprobs else None,
+            finish_reason=choice.reason,
         )
-        for index, texts in enumerate(answer.texts)
+        for index, choice in enumerate(answer.choices)
     ]
     return encode(
         ChatCompletion(
@@ -97,8 +98,8 @@ def chat_completion(answer: Answer, id: RequestId, model: str, created_s: int) -
             created=created_s,
             model=model,
             choices=choices,
-            usage=answer.usage(),
-            timings=answer.timings(),
+            usage=usage_wire(answer.usage),
+            timings=timings_wire(answer.first.usage, answer.first.timings),
         )
     )
 

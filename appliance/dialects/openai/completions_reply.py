@@ -5,10 +5,11 @@ from msgspec import UNSET, UnsetType
 
 from appliance.core.events import Finished, TokenLogprob
 from appliance.core.request import RequestId
+from appliance.dialects.answer import Answer
 
 from .logprobs import CompletionLogprobs, completion_logprobs
-from .reply import Answer, Timing, encode
-from .usage import UsageWire
+from .reply import Timing, encode
+from .usage import UsageWire, timings_wire, usage_wire
 
 
 class CompletionChoice(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,11 +39,11 @@ def completion(answer: Answer, id: RequestId, model: str, created_s: int) -> byt
     choices = tuple(
         CompletionChoice(
             index=index,
-            text="".join(texts),
-            logprobs=completion_logprobs(answer.logprobs[index], 0) if answer.logprobs[index] else None,
-            finish_reason=answer.finished[index].reason,
+            text=choice.text,
+            logprobs=completion_logprobs(choice.logprobs, 0) if choice.logprobs else None,
+            finish_reason=choice.reason,
         )
-        for index, texts in enumerate(answer.texts)
+        for index, choice in enumerate(answer.choices)
     )
     return encode(
         Completion(
@@ -50,8 +51,8 @@ def completion(answer: Answer, id: RequestId, model: str, created_s: int) -> byt
             created=created_s,
             model=model,
             choices=choices,
-            usage=answer.usage(),
-            timings=answer.timings(),
+            usage=usage_wire(answer.usage),
+            timings=timings_wire(answer.first.usage, answer.first.timings),
         )
     )
 

@@ -1,4 +1,4 @@
-"""What chat and completions share on the way out: gathering events into one answer, or writing them as a stream."""
+"""What chat and completions share on the way out: writing events as a stream."""
 
 from typing import Protocol
 
@@ -6,41 +6,15 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from appliance.core.events import Accepted, Delta, Finished, RequestEvent, TokenLogprob, Usage
+from appliance.dialects.answer import Tally
 
-from .usage import TimingsWire, UsageTally, UsageWire, timings_wire
+from .usage import TimingsWire, UsageWire, timings_wire, usage_wire
 
 DONE = b"data: [DONE]\n\n"
 PLACEHOLDER = "\0"
 encode = msgspec.json.Encoder().encode
 
 Timing = TimingsWire | UnsetType
-
-
-class Answer:
-    """Gathers the events of a call with `num_prompts` times `n` choices; a dialect writes what was gathered."""
-
-    def __init__(self, n: int, num_prompts: int = 1) -> None:
-        self.texts: list[list[str]] = [[] for _ in range(n * num_prompts)]
-        self.logprobs: list[list[TokenLogprob]] = [[] for _ in range(n * num_prompts)]
-        self.finished: dict[int, Finished] = {}
-        self._tally = UsageTally(n)
-
-    def add(self, event: RequestEvent) -> None:
-        """Take the next event."""
-        if isinstance(event, Delta):
-            self.texts[event.choice].append(event.text)
-            self.logprobs[event.choice] += event.logprobs
-        elif isinstance(event, Finished):
-            self.finished[event.choice] = event
-            self._tally.add(event)
-
-    def usage(self) -> UsageWire:
-        """Return what the call cost."""
-        return self._tally.wire()
-
-    def timings(self) -> TimingsWire:
-        """Return the timings of the first choice, which is the one that computed the prompt."""
-        return timings_wire(self.finished[0].usage, self.finished[0].timings)
 
 
 class ChunkWriter(Protocol):
@@ -67,7 +41,7 @@ class ReplyStream:
 
     def __init__(self, writer: ChunkWriter, n: int, *, includes_usage: bool) -> None:
         self._writer = writer
-        self._tally = UsageTally(n)
+        self._tally = Tally(n)
         self._includes_usage = includes_usage
         self._frames: dict[int, tuple[bytes, bytes]] = {}
         self._num_generated: dict[int, int] = {}
@@ -89,7 +63,7 @@ class ReplyStream:
 
     def end(self) -> bytes:
         """Return the end of a stream that succeeded."""
-        return sse(self._writer.usage(self._tally.wire())) + DONE if self._includes_usage else DONE
+        return sse(self._writer.usage(usage_wire(self._tally.usage))) + DONE if self._includes_usage else DONE
 
     def _delta(self, event: Delta) -> bytes:
         opening = self._opening(event.choice)

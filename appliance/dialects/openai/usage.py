@@ -3,7 +3,7 @@
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from appliance.core.events import Finished, Timings, Usage
+from appliance.core.events import Timings, Usage
 
 
 class PromptTokensDetails(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,37 +55,19 @@ class TimingsWire(msgspec.Struct, frozen=True, kw_only=True):
     draft_n_accepted: int | UnsetType = UNSET
 
 
-class UsageTally:
-    """Adds up the usage of a call's choices; choices `[p * n, (p + 1) * n)` belong to prompt `p`."""
-
-    def __init__(self, num_choices: int) -> None:
-        self._num_choices = num_choices
-        self._prompt_tokens = 0
-        self._cached_tokens = 0
-        self._completion_tokens = 0
-        self._accepted_drafts = 0
-        self._rejected_drafts = 0
-
-    def add(self, finished: Finished) -> None:
-        """Count one choice; its prompt only with the prompt's first choice."""
-        self._completion_tokens += finished.usage.completion_tokens
-        self._accepted_drafts += finished.usage.accepted_draft_tokens
-        self._rejected_drafts += finished.usage.rejected_draft_tokens
-        if finished.choice % self._num_choices == 0:
-            self._prompt_tokens += finished.usage.prompt_tokens
-            self._cached_tokens += finished.usage.cached_tokens
-
-    def wire(self) -> UsageWire:
-        """Return the sums so far."""
-        return UsageWire(
-            prompt_tokens=self._prompt_tokens,
-            completion_tokens=self._completion_tokens,
-            total_tokens=self._prompt_tokens + self._completion_tokens,
-            prompt_tokens_details=PromptTokensDetails(cached_tokens=self._cached_tokens),
-            completion_tokens_details=CompletionTokensDetails(
-                accepted_prediction_tokens=self._accepted_drafts, rejected_prediction_tokens=self._rejected_drafts
-            ),
-        )
+def usage_wire(usage: Usage) -> UsageWire:
+    """Return `usage` in OpenAI's names."""
+    return UsageWire(
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        total_tokens=usage.prompt_tokens + usage.completion_tokens,
+        prompt_tokens_details=PromptTokensDetails(cached_tokens=usage.cached_tokens),
+        completion_tokens_details=CompletionTokensDetails(
+            reasoning_tokens=usage.reasoning_tokens,
+            accepted_prediction_tokens=usage.accepted_draft_tokens,
+            rejected_prediction_tokens=usage.rejected_draft_tokens,
+        ),
+    )
 
 
 def timings_wire(usage: Usage, timings: Timings) -> TimingsWire:

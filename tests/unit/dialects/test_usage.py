@@ -6,7 +6,8 @@ import msgspec
 
 from appliance.core.events import Finished, Timings, Usage
 from appliance.core.request import RequestId
-from appliance.dialects.openai.usage import UsageTally, timings_wire
+from appliance.dialects.answer import Tally
+from appliance.dialects.openai.usage import timings_wire, usage_wire
 
 TIMINGS = Timings(queue_s=0.025, prefill_s=0.2, decode_s=0.5)
 
@@ -50,10 +51,10 @@ def test_timings_count_guesses_where_there_were_any_even_if_all_were_wrong() -> 
 
 
 def test_guesses_of_all_choices_are_added_and_the_prompt_counts_once() -> None:
-    tally = UsageTally(2)
+    tally = Tally(2)
     tally.add(finished(0, usage(accepted=4, rejected=2)))
     tally.add(finished(1, usage(accepted=1)))
-    wire = tally.wire()
+    wire = usage_wire(tally.usage)
     assert (wire.prompt_tokens, wire.completion_tokens) == (50, 20)
     details = wire.completion_tokens_details
     assert (details.accepted_prediction_tokens, details.rejected_prediction_tokens) == (5, 2)
