@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from appliance.core.hardware import Accelerator
+from appliance.core.hardware import Accelerator, Instruction
 
 
 class Artefact(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,8 +55,9 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     `context_tokens` limits one sequence, `kv_capacity_tokens` all sequences together; `estimated_bytes` is the memory
     of weights, KV cache and scratch; `step_time_target_s` bounds a step while other sequences decode. A library that
     can compute in several places chooses among the `accelerators` of the machine when it loads: `provider` names the
-    place, and `provider_fallback` says what happens when it does not work. The worker measures the `thread_candidates`,
-    the planned number first; there are none where the threads are known or set.
+    place, and `provider_fallback` says what happens when it does not work. One that is compiled for the processor is
+    compiled for its `instructions`. The worker measures the `thread_candidates`, the planned number first; there are
+    none where the threads are known or set.
     """
 
     model: str
@@ -78,6 +79,7 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     provider: str = "auto"
     provider_fallback: Literal["allow", "warn", "refuse"] = "warn"
     accelerators: tuple[Accelerator, ...] = ()
+    instructions: frozenset[Instruction] = frozenset()
     snapshots: SnapshotTiers = SnapshotTiers()
     thread_candidates: tuple[int, ...] = ()
 

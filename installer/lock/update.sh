@@ -7,6 +7,8 @@
 #   build.txt      the tools for that compile and for our own wheel
 #   conversion.in   what converts models, in an environment made on demand; its lock is a part of the product
 #   dev.txt        runtime.txt and the tools of tests/run
+#   clients*.in    the client programs that tests/clients drives, in environments of their own; those of npm have
+#                  tests/clients/node/package-lock.json, made by `npm install --package-lock-only` there
 #
 # The files name no index: pip asks whichever the machine is set up for, and the hashes decide.
 set -eu
@@ -22,6 +24,9 @@ main() {
         --output-file installer/lock/dev.txt "$@"
     lock installer/lock/build.in --constraints installer/lock/dev.txt --output-file installer/lock/build.txt "$@"
     lock installer/lock/conversion.in --output-file appliance/backends/onnx/conversion_lock.txt "$@"
+    for clients in clients clients-openai2; do
+        lock "installer/lock/$clients.in" --output-file "installer/lock/$clients.txt" "$@"
+    done
     sed -n 's/^ *"\(llama-cpp-python==[^"]*\)".*/\1/p' pyproject.toml >installer/lock/llama-cpp.in
     lock installer/lock/llama-cpp.in --no-deps --no-annotate --output-file installer/lock/llama-cpp.txt "$@"
     rm installer/lock/llama-cpp.in

@@ -1,0 +1,1 @@
+"""The operators of a transformer, one to a file: TensorIR beside its NumPy reference."""
