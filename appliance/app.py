@@ -5,7 +5,7 @@ import gc
 import logging
 import secrets
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -18,10 +18,13 @@ from appliance.api.app import Parts, build_api
 from appliance.api.server import HttpServer, bind, is_loopback, url_of
 from appliance.api.sse import StreamTiming
 from appliance.backends.jobs import KINDS
+from appliance.backends.kernels import kernels_in_use
 from appliance.backends.registry import WORKSHOPS, descriptors, versions
 from appliance.caches.kv_disk import KvDisk
 from appliance.caches.kv_sweep import KvSweeper
 from appliance.core.events import SystemEvent
+from appliance.core.hardware import HardwareSnapshot
+from appliance.database import DATABASE_FILE
 from appliance.errors import Forbidden
 from appliance.hardware.memory import memory_available_bytes
 from appliance.hardware.probe import probe
@@ -40,11 +43,20 @@ from appliance.ops.runfiles import run_files
 from appliance.ops.shortages import ShortageLog
 from appliance.ops.warmup import warm_up
 from appliance.scheduler.loop import SchedulerLoop
+from appliance.service.adoption import Adoption
 from appliance.service.calibrations import Calibrations
 from appliance.service.care import ModelCare
+from appliance.service.copies import ModelCopies
 from appliance.service.generate import Generation
 from appliance.service.installed import Installed
+from appliance.service.kernels import KernelCare
 from appliance.service.planner import Planner
+from appliance.service.responses.conversations import Conversations
+from appliance.service.responses.responses import Responses
+from appliance.service.responses.room import Room
+from appliance.service.responses.storage import ResponseStorage
+from appliance.service.tunings import Tunings
+from appliance.service.vocabulary import Vocabularies, vocabulary_process
 from appliance.settings import LoadedSettings, Settings
 from models.store import ModelStore
 
@@ -75,11 +87,14 @@ def serve(loaded: LoadedSettings, home: Path, environ: Mapping[str, str]) -> int
                 f"{settings.server.host} can be reached by other machines, and no key protects this one; "
                 "make a key first: appliance keys create NAME"
             )
-        listener = open_things.enter_context(bind(settings.server.host, settings.server.port))
+        listeners = [open_things.enter_context(bind(settings.server.host, settings.server.port))]
+        if settings.server.ollama_port is not None:
+            second = bind(settings.server.host, settings.server.ollama_port, is_ollamas=True)
+            listeners.append(open_things.enter_context(second))
         local_secret = secrets.token_urlsafe(32)
-        open_things.enter_context(run_files(home, url_of(listener), local_secret))
+        open_things.enter_context(run_files(home, url_of(listeners[0]), local_secret))
         manager = ServiceManager(environ.get("NOTIFY_SOCKET"), environ.get("WATCHDOG_USEC"))
-        uvloop.run(_run(settings, home, listener, keys, local_secret, manager, worker_environ(environ)))
+        uvloop.run(_run(settings, home, listeners, keys, local_secret, manager, worker_environ(environ)))
     return 0
 
 
@@ -107,30 +122,30 @@ def build(
     observers = (metrics, requests, ShortageLog(home), readiness, planner, sweeper, calibrations)
     publish = partial(_tell, tuple(observer.observe for observer in observers))
     scheduler = _scheduler(installed, settings, snapshot.memory.total_bytes, publish, environ)
-    report = StatusReport(
-        scheduler=scheduler,
-        readiness=readiness,
-        memory=memory_available_bytes,
-        memory_total_bytes=snapshot.memory.total_bytes,
-        backend_versions=versions,
-        url=url,
-        home=home,
-        default_model=installed.default_model,
-    )
-    care = ModelCare(store, installed, scheduler)
+    kernels = _kernels(home, snapshot, installed, scheduler)
+    adoption = Adoption(snapshot, is_on=settings.engine.kernels == "auto", adopt=kernels.adopt)
+    care = ModelCare(store, installed, scheduler, adoption)
+    generation = Generation(scheduler, installed.preset)
+    vocabularies = Vocabularies(installed, scheduler, vocabulary_process(environ))
+    kept = ResponseStorage(home / DATABASE_FILE, settings.responses)
     parts = Parts(
         server=settings.server,
         installed=installed,
-        generation=Generation(scheduler),
+        generation=generation,
+        responses=Responses(kept, generation, Room(care, vocabularies).fits),
+        conversations=Conversations(kept),
+        vocabularies=vocabularies,
         care=care,
+        copies=ModelCopies(store, installed, care),
+        kernels=kernels,
         keys=keys,
         metrics=metrics,
         requests=requests,
         readiness=readiness,
-        report=report,
+        report=_report(scheduler, readiness, snapshot.memory.total_bytes, url, home, installed.default_model),
         machine=Machine(snapshot),
         doctor=Doctor(home, settings, readiness),
-        jobs=Jobs(home, settings.jobs, _job_sources(care, environ), publish),
+        jobs=Jobs(home, settings.jobs, _job_sources(care, kernels, environ), publish),
         timing=StreamTiming(),
     )
     store.clean()
@@ -138,9 +153,38 @@ def build(
     return Appliance(settings=settings, parts=parts, scheduler=scheduler)
 
 
-def _job_sources(care: ModelCare, environ: Mapping[str, str]) -> JobSources:
-    finishers = dict.fromkeys(("convert", "quantize"), care.keep_made)
+def _kernels(home: Path, snapshot: HardwareSnapshot, installed: Installed, scheduler: SchedulerLoop) -> KernelCare:
+    tunings = Tunings(home / "calibration", snapshot.processor, partial(kernels_in_use, snapshot))
+    return KernelCare(installed, snapshot, tunings, partial(_is_busy, scheduler))
+
+
+def _is_busy(scheduler: SchedulerLoop) -> bool:
+    return any(status.num_running or status.num_waiting for status in scheduler.status())
+
+
+def _job_sources(care: ModelCare, kernels: KernelCare, environ: Mapping[str, str]) -> JobSources:
+    finishers = {"convert": care.keep_made, "quantize": care.keep_made, "calibrate": kernels.keep_tuned}
     return JobSources(kinds=KINDS, finishers=finishers, environ=environ)
+
+
+def _report(
+    scheduler: SchedulerLoop,
+    readiness: Readiness,
+    memory_total_bytes: int,
+    url: str,
+    home: Path,
+    default_model: str,
+) -> StatusReport:
+    return StatusReport(
+        scheduler=scheduler,
+        readiness=readiness,
+        memory=memory_available_bytes,
+        memory_total_bytes=memory_total_bytes,
+        backend_versions=versions,
+        url=url,
+        home=home,
+        default_model=default_model,
+    )
 
 
 def _scheduler(
@@ -168,19 +212,21 @@ def _tell(observers: Iterable[Callable[[SystemEvent], None]], event: SystemEvent
 async def _run(
     settings: Settings,
     home: Path,
-    listener: socket.socket,
+    listeners: Sequence[socket.socket],
     keys: KeyStore,
     local_secret: str,
     manager: ServiceManager,
     environ: Mapping[str, str],
 ) -> None:
-    url = url_of(listener)
+    url = url_of(listeners[0])
     daemon = build(settings, home, url, keys, environ)
-    server = HttpServer(build_api(daemon.parts, local_secret=local_secret, machine_name=socket.gethostname()))
+    api = build_api(daemon.parts, local_secret=local_secret, machine_name=socket.gethostname())
+    server = HttpServer(api, settings.server.read_timeout_s)
     stop, stop_now = asyncio.Event(), asyncio.Event()
     watch_signals(stop.set, stop_now.set)
     await daemon.parts.jobs.start()
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    await daemon.parts.responses.start()
+    serving = asyncio.create_task(server.serve(sockets=[*listeners]))
     helpers: list[asyncio.Task[None]] = []
     try:
         await daemon.scheduler.start([daemon.parts.installed.resolve(name) for name in settings.models.pinned])
@@ -189,7 +235,8 @@ async def _run(
         gc.collect()
         gc.freeze()  # what is there now stays: no later collection stops the streams to look at it
         manager.tell("READY=1")
-        logger.info("appliance %s listens on %s, its state is in %s", appliance.__version__, url, home)
+        urls = " and ".join(map(url_of, listeners))
+        logger.info("appliance %s listens on %s, its state is in %s", appliance.__version__, urls, home)
         await stop.wait()
         manager.tell("STOPPING=1")
         logger.info("stopping: answers under way have %.0f s to finish", settings.server.drain_timeout_s)
@@ -198,7 +245,9 @@ async def _run(
         for helper in helpers:
             helper.cancel()
         await daemon.parts.jobs.close()
+        await daemon.parts.vocabularies.close()
         await daemon.scheduler.close()
+        await daemon.parts.responses.close()
         server.force_exit = stop_now.is_set()
         server.stop()
         await serving

@@ -21,6 +21,31 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT;
     CREATE INDEX jobs_by_state ON jobs (state);
     """,
+    """
+    CREATE TABLE kept (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        owner TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        status TEXT NOT NULL,
+        previous_id TEXT,
+        used_s REAL NOT NULL,
+        num_bytes INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        log BLOB
+    ) STRICT;
+    CREATE INDEX kept_by_use ON kept (used_s, num_bytes);
+    CREATE INDEX kept_by_status ON kept (status);
+    CREATE TABLE kept_items (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        holder INTEGER NOT NULL REFERENCES kept (number) ON DELETE CASCADE,
+        side TEXT NOT NULL,
+        id TEXT NOT NULL,
+        item TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX kept_items_by_holder ON kept_items (holder, side, number);
+    CREATE INDEX kept_items_by_id ON kept_items (id);
+    """,
 )
 
 

@@ -60,6 +60,13 @@ class KeyNotFound(ApplianceError):
     code = "key_not_found"
 
 
+class UploadNotFound(ApplianceError):
+    """No file of that digest was uploaded."""
+
+    status = 404
+    code = "upload_not_found"
+
+
 class JobNotFound(ApplianceError):
     """There is no job of that id."""
 
@@ -72,6 +79,33 @@ class RequestNotFound(ApplianceError):
 
     status = 404
     code = "request_not_found"
+
+
+class ResponseNotFound(ApplianceError):
+    """The caller has no response of that id."""
+
+    status = 404
+    code = "response_not_found"
+
+
+class PreviousResponseNotFound(InvalidRequest):
+    """A response is to go on with one that the caller does not have."""
+
+    code = "previous_response_not_found"
+
+
+class ConversationNotFound(ApplianceError):
+    """The caller has no conversation of that id."""
+
+    status = 404
+    code = "conversation_not_found"
+
+
+class ItemNotFound(ApplianceError):
+    """The caller has no item of that id."""
+
+    status = 404
+    code = "item_not_found"
 
 
 class RequestCancelled(ApplianceError):

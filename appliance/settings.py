@@ -14,13 +14,15 @@ from .core.units import parse_bytes
 
 
 class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the daemon listens and whom it believes."""
+    """Where the daemon listens and whom it believes. At `ollama_port`, too, where that is not None."""
 
     host: str = "127.0.0.1"
     port: int = 8484
+    ollama_port: int | None = None
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     max_body_bytes: int = 32 * 2**20
+    read_timeout_s: float = 30.0
     drain_timeout_s: float = 30.0
 
 
@@ -51,6 +53,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     step_time_target_s: float = 0.1
     provider: str = "auto"
     provider_fallback: Literal["allow", "warn", "refuse"] = "warn"
+    kernels: Literal["auto", "off"] = "auto"
 
 
 class KvSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,6 +74,16 @@ class JobsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     niceness: int = 19
 
 
+class ResponsesSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long responses and conversations that nobody goes on with are kept, and how much of them at most.
+
+    The database is read whole at every start, which takes some seconds for what may be kept by default on an SD card.
+    """
+
+    keep_s: float = 30 * 86400.0
+    max_bytes: int = 256 * 2**20
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the log shows."""
 
@@ -86,6 +99,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     engine: EngineSettings = EngineSettings()
     kv: KvSettings = KvSettings()
     jobs: JobsSettings = JobsSettings()
+    responses: ResponsesSettings = ResponsesSettings()
     log: LogSettings = LogSettings()
 
 
@@ -110,7 +124,9 @@ _FLAGS = {"models.default_model": "--model", "models.pinned": "--model"}
 # Both ends belong to the range.
 _RANGES: dict[str, tuple[float, float]] = {
     "server.port": (0, 65535),
+    "server.ollama_port": (0, 65535),
     "server.max_body_bytes": (1024, 2**40),
+    "server.read_timeout_s": (1, 3600),
     "server.drain_timeout_s": (0, 86400),
     "scheduler.max_waiting": (0, 10**6),
     "scheduler.keep_alive_s": (0, 10**9),
@@ -126,12 +142,16 @@ _RANGES: dict[str, tuple[float, float]] = {
     "kv.max_written_bytes_per_day": (0, 2**50),
     "jobs.max_running": (1, 16),
     "jobs.niceness": (0, 19),
+    "responses.keep_s": (0, 10**10),
+    "responses.max_bytes": (0, 2**50),
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
     "engine.kv_type": ("auto", "f32", "int8"),
     "engine.provider_fallback": ("allow", "warn", "refuse"),
+    "engine.kernels": ("auto", "off"),
     "log.level": ("debug", "info", "warning", "error"),
 }
+_NONE_MEANS = {"server.ollama_port": "to listen on server.port alone"}
 _SIZES = ("_bytes", "_bytes_per_day")
 _KIND_NAMES = {int: "a whole number", float: "a number", str: "text", tuple[str, ...]: "a list of texts"}
 
@@ -265,7 +285,7 @@ def _accepted(key: str, kind: Any) -> str:
         text += " that is not empty"
     if key.endswith(_SIZES):
         text += ", or a size such as 32 MiB"
-    return text + (', or "none" to let the machine choose' if is_optional else "")
+    return text + (f', or "none" {_NONE_MEANS.get(key, "to let the machine choose")}' if is_optional else "")
 
 
 def _nearest(key: str, known: Iterable[str]) -> str:

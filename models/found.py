@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.manifest import ModelDetails, ModelFormat, ModelQuality
+from models.manifest import ManifestFile, ModelDetails, ModelFormat, ModelManifest, ModelQuality
+from models.names import ModelName
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +25,18 @@ class Found:
     details: ModelDetails
     choice: str | None = None
     quality: ModelQuality | None = None
+
+    def as_manifest(self, name: ModelName, digest: str, files: tuple[ManifestFile, ...], now_s: float) -> ModelManifest:
+        """Return the model under a name, its files where the store has put them."""
+        return ModelManifest(
+            name=name.repository,
+            tag=name.tag,
+            format=self.format,
+            digest=digest,
+            files=files,
+            details=self.details,
+            added_s=now_s,
+            source=str(self.files[0].path),
+            choice=self.choice,
+            quality=self.quality,
+        )

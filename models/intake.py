@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,6 +79,13 @@ class Intake:
     def close(self) -> None:
         """Delete the copies that were not given a name."""
         self._copies.close()
+
+
+def digest_of(files: Sequence[TakenFile]) -> str:
+    """Return the file's own digest; of several files, the digest of their digests in order."""
+    if len(files) == 1:
+        return f"sha256:{files[0].sha256}"
+    return "sha256:" + hashlib.sha256("\n".join(file.sha256 for file in files).encode()).hexdigest()
 
 
 def is_abandoned(partial: Path) -> bool:

@@ -1,6 +1,6 @@
 """What is known of a model on disk: the manifest that the store writes, and the details read from the file itself."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -81,6 +81,23 @@ class ModelQuality(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     ranking_agreement_ratio: float | None = None
 
 
+class PresetMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A turn that comes before every conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class ModelPreset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a model begins with that was made of another, or of a file. `parameters` have Ollama's names."""
+
+    parent: str | None = None
+    system: str | None = None
+    messages: tuple[PresetMessage, ...] = ()
+    parameters: dict[str, Any] = {}
+    licence: str | None = None
+
+
 class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):
     """A model under a name and a tag. `digest` identifies the content of all its files, the first of which is opened.
 
@@ -97,6 +114,7 @@ class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None = None
     choice: str | None = None
     quality: ModelQuality | None = None
+    preset: ModelPreset | None = None
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -1,29 +1,32 @@
 """The models of this machine: which there are, taking one in, giving one up.
 
 Layout under the root: `models/manifests/` (one JSON file for each name and tag), `models/blobs/` (copies, named by
-their digest), `models/folders/` (links to copies under the names they have in their model), `compiled/` (what is made
-of a model once) and `models/.lock`, which whoever changes something holds.
+their digest), `models/folders/` (links to copies under the names they have in their model), `models/uploads/` (files
+that no model was made of yet), `compiled/` (what is made of a model once) and `models/.lock`, which whoever changes
+something holds.
 """
 
 import builtins
 import fcntl
-import hashlib
 import os
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from models.digest_folders import DigestFolders
 from models.embedded import EMBEDDED_NAME, embedded_manifest
 from models.errors import NameTaken, StoreError, UnknownModel
-from models.files import PARTIAL_SUFFIX, delete_durably, sync_folder
-from models.found import Found
+from models.files import PARTIAL_SUFFIX, delete_durably, replace_atomically, sync_folder
+from models.found import Found, FoundFile
 from models.gguf_files import find_gguf
-from models.intake import AddProgress, Intake, TakenFile, is_abandoned
-from models.manifest import FileRole, ManifestFile, ModelFormat, ModelManifest
+from models.intake import AddProgress, Intake, TakenFile, digest_of, is_abandoned
+from models.manifest import FileRole, ManifestFile, ModelFormat, ModelManifest, ModelPreset
 from models.manifests import ManifestFolder
 from models.names import InvalidModelName, ModelName, name_from_stem
 from models.onnx_folder import find_onnx
+from models.uploads import Uploads
 from models.workshop import Workshop
 
 # The same for every copy: a model that shares a file with a later one finds it unchanged.
@@ -42,6 +45,7 @@ class ModelStore:
         self._links = DigestFolders(self._folder / "folders")
         self._compiled = DigestFolders(root / "compiled")
         self._blobs = self._folder / "blobs"
+        self.uploads = Uploads(self._folder / "uploads")
         self._manifests = ManifestFolder(self._folder / "manifests")
 
     def list(self) -> builtins.list[ModelManifest]:
@@ -69,10 +73,7 @@ class ModelStore:
         """
         found = self._find(path)
         parsed = name_from_stem(found.stem) if name is None else ModelName.parse(name)
-        if parsed.adapters or parsed.variant:
-            raise InvalidModelName(f"{str(parsed)!r}: a model is added under [publisher/]name[:tag] alone")
-        if parsed.repository == EMBEDDED_NAME:
-            raise NameTaken(f"{EMBEDDED_NAME!r} is the embedded model; choose another name with --name NAME")
+        _check_target(parsed)
         self._blobs.mkdir(parents=True, exist_ok=True)
         intake = Intake(found)
         try:
@@ -81,6 +82,53 @@ class ModelStore:
                 return self._commit(intake, parsed, "blob" if copy else "adopted", now_s)
         finally:
             intake.close()
+
+    def derive(self, source: str, target: str, preset: ModelPreset | None, now_s: float) -> ModelManifest:
+        """Give a model's files one more name, with what it begins with. What was made so before is replaced.
+
+        Raises: StoreError, InvalidModelName.
+        """
+        name = ModelName.parse(target)
+        _check_target(name)
+        with self._lock():
+            manifest = self.get(source)
+            if manifest is None:
+                raise UnknownModel(f"no model is called {source!r}; see: appliance models list")
+            self._check_replaceable(name, manifest.digest)
+            files = tuple(self._lasting(file) for file in manifest.files)
+            derived = msgspec.structs.replace(
+                manifest, name=name.repository, tag=name.tag, files=files, added_s=now_s, preset=preset
+            )
+            self._manifests.write(name, derived)
+            self._delete_unused()
+            return derived
+
+    def add_uploaded(self, sha256: str, target: str, preset: ModelPreset | None, now_s: float) -> ModelManifest:
+        """Make a model of a GGUF file that was uploaded, or of one that is here under that digest already.
+
+        Raises: StoreError, InvalidModelName.
+        """
+        name = ModelName.parse(target)
+        _check_target(name)
+        path = self.uploaded_path(sha256)
+        if path is None:
+            raise StoreError(f"no file with the digest sha256:{sha256} was uploaded; POST it to /api/blobs first")
+        found = find_gguf(path)
+        with self._lock():
+            self._check_replaceable(name, f"sha256:{sha256}")
+            self._blobs.mkdir(parents=True, exist_ok=True)
+            status = path.stat()
+            taken = TakenFile(FoundFile(path), status.st_size, status.st_mtime_ns, sha256, copy=path)
+            manifest = found.as_manifest(name, f"sha256:{sha256}", (self._placed(taken, "blob"),), now_s)
+            manifest = msgspec.structs.replace(manifest, source=None, preset=preset)
+            self._manifests.write(name, manifest)
+            self._delete_unused()
+            return manifest
+
+    def uploaded_path(self, sha256: str) -> Path | None:
+        """Return the file of that digest: one that was uploaded, or a model's copy."""
+        blob = self._blobs / f"sha256-{sha256}"
+        return self.uploads.find(sha256) or (blob if blob.is_file() else None)
 
     def remove(self, name: str) -> int:
         """Forget a model and return the bytes that this freed; an adopted file is not touched. Raises: StoreError."""
@@ -101,7 +149,7 @@ class ModelStore:
             freed_bytes = sum(path.stat().st_size for path in partials)
             for path in partials:
                 path.unlink()
-            return freed_bytes + self._delete_unused()
+            return freed_bytes + self.uploads.clean() + self._delete_unused()
 
     def opened_path(self, manifest: ModelManifest) -> Path:
         """Return the file that a backend opens; its neighbours lie beside it under their own names."""
@@ -124,27 +172,14 @@ class ModelStore:
     def _commit(self, intake: Intake, name: ModelName, role: FileRole, now_s: float) -> ModelManifest:
         """Give the copies their names and write the manifest: from here on the model exists."""
         found = intake.found
-        digest = _digest(intake.taken)
+        digest = digest_of(intake.taken)
         existing = self._manifests.get(name)
         if existing is not None and existing.digest != digest:
-            raise NameTaken(
-                f"another model is called '{name}'; remove it first (appliance models rm {name}) "
-                f"or choose a tag (--name {name.repository}:TAG)"
-            )
+            raise _taken(name)
         if existing is not None and existing.files[0].role == role and not self.changed_files(existing):
             return existing
-        manifest = ModelManifest(
-            name=name.repository,
-            tag=name.tag,
-            format=found.format,
-            digest=digest,
-            files=tuple(self._placed(file, role) for file in intake.taken),
-            details=found.details,
-            added_s=now_s,
-            source=str(found.files[0].path),
-            choice=found.choice,
-            quality=found.quality,
-        )
+        files = tuple(self._placed(file, role) for file in intake.taken)
+        manifest = found.as_manifest(name, digest, files, now_s)
         try:
             self._prepare(manifest)
             self._manifests.write(name, manifest)
@@ -178,6 +213,23 @@ class ModelStore:
             name=file.file.name,
         )
 
+    def _check_replaceable(self, name: ModelName, digest: str) -> None:
+        """Let a name be given again to the same files, or taken from a model that was only made of another."""
+        existing = self._manifests.get(name)
+        if existing is not None and existing.digest != digest and existing.preset is None:
+            raise _taken(name)
+
+    def _lasting(self, file: ManifestFile) -> ManifestFile:
+        """Return the file itself, or a copy of the embedded one, which changes with the appliance."""
+        if file.role != "embedded":
+            return file
+        path = self._blobs / f"sha256-{file.sha256}"
+        self._blobs.mkdir(parents=True, exist_ok=True)
+        with replace_atomically(path) as stream:
+            stream.write(Path(file.path).read_bytes())
+        os.utime(path, ns=(_BLOB_MTIME_NS, _BLOB_MTIME_NS))
+        return msgspec.structs.replace(file, path=str(path), role="blob", mtime_ns=path.stat().st_mtime_ns)
+
     def _delete_unused(self) -> int:
         """Delete what belongs to no model and return the bytes freed.
 
@@ -202,11 +254,19 @@ class ModelStore:
             yield
 
 
-def _digest(files: builtins.list[TakenFile]) -> str:
-    """Return the file's own digest; of several files, the digest of their digests in order."""
-    if len(files) == 1:
-        return f"sha256:{files[0].sha256}"
-    return "sha256:" + hashlib.sha256("\n".join(file.sha256 for file in files).encode()).hexdigest()
+def _check_target(name: ModelName) -> None:
+    """Raise InvalidModelName or NameTaken for a name that no model can be added under."""
+    if name.adapters or name.variant:
+        raise InvalidModelName(f"{str(name)!r}: a model is added under [publisher/]name[:tag] alone")
+    if name.repository == EMBEDDED_NAME:
+        raise NameTaken(f"{EMBEDDED_NAME!r} is the embedded model; choose another name with --name NAME")
+
+
+def _taken(name: ModelName) -> NameTaken:
+    return NameTaken(
+        f"another model is called '{name}'; remove it first (appliance models rm {name}) "
+        f"or choose a tag (--name {name.repository}:TAG)"
+    )
 
 
 def _change(file: ManifestFile) -> str | None:

@@ -5,10 +5,21 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 from appliance.core.admin import LoadedModelStatus
 from appliance.core.caller import Caller
-from appliance.core.events import Accepted, Delta, Finished, FinishReason, RequestEvent, Timings, TokenLogprob, Usage
+from appliance.core.events import (
+    Accepted,
+    Delta,
+    Finished,
+    FinishReason,
+    PromptRead,
+    RequestEvent,
+    Timings,
+    TokenLogprob,
+    ToolCallDelta,
+    Usage,
+)
 from appliance.core.hardware import HardwareSnapshot, Instruction, Memory, Processor, System
 from appliance.core.plan import Artefact, LoadPlan
-from appliance.core.request import GenerateRequest, RequestId
+from appliance.core.request import GenerateRequest, ReadRequest, RequestId
 from appliance.errors import ApplianceError
 from appliance.scheduler.queue_place import QueuePlace
 from appliance.scheduler.stream import Inbox, RequestStream
@@ -59,20 +70,40 @@ def delta(
     num_tokens: int = 1,
     logprobs: tuple[TokenLogprob, ...] = (),
     timings: Timings | None = None,
+    reasoning: str = "",
+    tool_calls: tuple[ToolCallDelta, ...] = (),
 ) -> Delta:
-    return Delta(id=request.id, choice=choice, num_tokens=num_tokens, text=text, logprobs=logprobs, timings=timings)
+    return Delta(
+        id=request.id,
+        choice=choice,
+        num_tokens=num_tokens,
+        text=text,
+        reasoning=reasoning,
+        tool_calls=tool_calls,
+        logprobs=logprobs,
+        timings=timings,
+    )
 
 
 def finished(
-    request: GenerateRequest, *, choice: int = 0, reason: FinishReason = "stop", completion_tokens: int = 2
+    request: GenerateRequest,
+    *,
+    choice: int = 0,
+    reason: FinishReason = "stop",
+    completion_tokens: int = 2,
+    reasoning_tokens: int = 0,
+    sum_logprob: float | None = None,
 ) -> Finished:
     return Finished(
         id=request.id,
         choice=choice,
         reason=reason,
-        usage=Usage(prompt_tokens=7, cached_tokens=3, completion_tokens=completion_tokens),
+        usage=Usage(
+            prompt_tokens=7, cached_tokens=3, completion_tokens=completion_tokens, reasoning_tokens=reasoning_tokens
+        ),
         timings=Timings(queue_s=0.0, prefill_s=0.2, decode_s=0.1),
         mean_token_probability=0.5,
+        sum_logprob=sum_logprob,
     )
 
 
@@ -102,6 +133,7 @@ class FakeScheduler:
         self.statuses: tuple[LoadedModelStatus, ...] = ()
         self.requests: list[tuple[GenerateRequest, Caller]] = []
         self.pins: list[tuple[str, bool]] = []
+        self.kept: list[tuple[str, float]] = []
         self.unloaded: list[str] = []
         self.submitted: asyncio.Queue[RequestId] = asyncio.Queue()
         self.cancelled: asyncio.Queue[RequestId] = asyncio.Queue()
@@ -149,6 +181,9 @@ class FakeScheduler:
         inbox.error = error
         inbox.close()
 
+    async def count(self, request: ReadRequest) -> PromptRead | None:
+        return None
+
     async def load(self, model: str) -> AsyncIterator[float]:
         for ratio in self.load_ratios:
             yield ratio
@@ -160,6 +195,9 @@ class FakeScheduler:
 
     def pin(self, model: str, is_pinned: bool) -> None:
         self.pins.append((model, is_pinned))
+
+    def keep(self, model: str, keep_alive_s: float) -> None:
+        self.kept.append((model, keep_alive_s))
 
     def status(self) -> tuple[LoadedModelStatus, ...]:
         return self.statuses

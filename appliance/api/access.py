@@ -15,6 +15,10 @@ Headers = Mapping[bytes, bytes]
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _MAX_CALLER_LENGTH = 256
+# How containers on this machine call it; nobody can register a name under .internal
+_CONTAINER_HOST_NAMES = ("host.docker.internal", "host.containers.internal")
+# Programs with a web view. Source: Ollama, envconfig, AllowedOrigins. No page of the web has such an origin
+_PROGRAM_SCHEMES = ("app://", "file://", "tauri://", "vscode-file://", "vscode-webview://")
 
 
 class HostGuard:
@@ -22,7 +26,7 @@ class HostGuard:
 
     def __init__(self, machine_name: str, allowed_hosts: Iterable[str]) -> None:
         short = machine_name.partition(".")[0]
-        names = {"localhost", machine_name, short, f"{short}.local", *allowed_hosts}
+        names = {"localhost", machine_name, short, f"{short}.local", *_CONTAINER_HOST_NAMES, *allowed_hosts}
         self._names = {name.lower().rstrip(".") for name in names}
 
     def check(self, headers: Headers) -> None:
@@ -38,16 +42,28 @@ class OriginGuard:
     """Refuses requests that a page of another origin sent."""
 
     def __init__(self, allowed_origins: Iterable[str]) -> None:
-        self._allowed = {origin.lower().rstrip("/") for origin in allowed_origins}
+        self._allowed = known_origins(allowed_origins)
 
     def check(self, method: str, path: str, headers: Headers) -> None:
         """Raise Forbidden for a foreign `Origin` on every route that changes or administers something."""
         origin = headers.get(b"origin", b"").decode("latin-1").lower()
         if not origin or (method in _SAFE_METHODS and not path.startswith("/admin")):
             return
+        if is_program(origin) and not path.startswith("/admin"):
+            return
         host = headers.get(b"host", b"").decode("latin-1").lower()
         if origin not in (f"http://{host}", f"https://{host}") and origin not in self._allowed:
             raise Forbidden(f"the origin {origin!r} may not use this API; see server.allowed_origins")
+
+
+def known_origins(allowed_origins: Iterable[str]) -> frozenset[str]:
+    """Return the origins of the settings as browsers write them."""
+    return frozenset(origin.lower().rstrip("/") for origin in allowed_origins)
+
+
+def is_program(origin: str) -> bool:
+    """Return whether a program of this kind of origin asks, and no page that somebody visits."""
+    return origin.startswith(_PROGRAM_SCHEMES)
 
 
 class Authenticator:

@@ -19,15 +19,68 @@ from appliance.ops.ready import Readiness
 from appliance.ops.report import StatusReport
 from appliance.ops.requests import RequestLog
 from appliance.service.care import ModelCare
+from appliance.service.copies import ModelCopies
 from appliance.service.generate import Generation
 from appliance.service.installed import Installed
+from appliance.service.kernels import KernelCare
+from appliance.service.responses.conversations import Conversations
+from appliance.service.responses.responses import Responses
+from appliance.service.vocabulary import Vocabularies
 from appliance.settings import ServerSettings
 
 from .access import Authenticator, HostGuard, OriginGuard
+from .cors import Cors
 from .errors import ClientGone, render_appliance_error, render_client_gone, render_http_error, render_unexpected
 from .gate import Gate
-from .routes import admin, doctor, encoding, hardware, health, inference, jobs, making, requests
+from .openapi import ApiDocument
+from .routes import (
+    admin,
+    anthropic,
+    conversations,
+    doctor,
+    encoding,
+    hardware,
+    health,
+    inference,
+    jobs,
+    kernels,
+    making,
+    models,
+    ollama,
+    ollama_models,
+    requests,
+    responses,
+    schema,
+    vocabulary,
+)
 from .sse import StreamTiming
+
+_ROUTES = (
+    *(health.health, health.ready, health.metrics),
+    *(inference.chat_completions, inference.completions, models.list_models, models.get_model),
+    *(responses.create_response, responses.get_response, responses.delete_response),
+    *(responses.cancel_response, responses.list_input_items, responses.count_input_tokens),
+    *(conversations.create_conversation, conversations.get_conversation, conversations.update_conversation),
+    *(conversations.delete_conversation, conversations.list_conversation_items),
+    *(conversations.add_conversation_items, conversations.get_conversation_item),
+    *(conversations.delete_conversation_item,),
+    *(anthropic.create_message, anthropic.count_tokens),
+    *(ollama.chat, ollama.generate, ollama.embed, ollama.embeddings),
+    *(ollama_models.root, ollama_models.version, ollama_models.list_models, ollama_models.list_running),
+    *(ollama_models.show_model, ollama_models.pull, ollama_models.push, ollama_models.create),
+    *(ollama_models.copy_model, ollama_models.delete_model, ollama_models.find_blob, ollama_models.upload_blob),
+    *(encoding.create_embeddings, encoding.rerank, encoding.score),
+    *(vocabulary.tokenize, vocabulary.detokenize, vocabulary.apply_template),
+    *(admin.status, admin.list_models, admin.get_model, admin.add_model, admin.remove_model),
+    *(admin.load_model, admin.unload_model, admin.pin_model),
+    *(requests.list_requests, requests.cancel_request),
+    *(making.convert_model, making.quantize_model),
+    *(kernels.compile_model, kernels.list_kernels, kernels.clean_kernels, kernels.tune_kernels),
+    *(admin.list_keys, admin.create_key, admin.revoke_key),
+    *(doctor.examine, hardware.hardware),
+    *(jobs.list_jobs, jobs.submit_job, jobs.get_job, jobs.cancel_job, jobs.pause_job, jobs.resume_job),
+    *(schema.openapi_document, schema.schema_page),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +90,12 @@ class Parts:
     server: ServerSettings
     installed: Installed
     generation: Generation
+    responses: Responses
+    conversations: Conversations
+    vocabularies: Vocabularies
     care: ModelCare
+    copies: ModelCopies
+    kernels: KernelCare
     keys: KeyStore
     metrics: Metrics
     requests: RequestLog
@@ -51,20 +109,10 @@ class Parts:
 
 def build_api(parts: Parts, *, local_secret: str, machine_name: str) -> ASGIApp:
     """Return the application. `local_secret` is the key of this machine's own commands."""
+    given = {field.name: getattr(parts, field.name) for field in dataclasses.fields(parts)}
     app = Litestar(
-        route_handlers=[
-            *(health.health, health.ready, health.metrics),
-            *(inference.chat_completions, inference.completions, inference.list_models, inference.get_model),
-            *(encoding.create_embeddings, encoding.rerank, encoding.score),
-            *(admin.status, admin.list_models, admin.get_model, admin.add_model, admin.remove_model),
-            *(admin.load_model, admin.unload_model, admin.pin_model),
-            *(requests.list_requests, requests.cancel_request),
-            *(making.convert_model, making.quantize_model),
-            *(admin.list_keys, admin.create_key, admin.revoke_key),
-            *(doctor.examine, hardware.hardware),
-            *(jobs.list_jobs, jobs.submit_job, jobs.get_job, jobs.cancel_job, jobs.pause_job, jobs.resume_job),
-        ],
-        dependencies={field.name: _provide(getattr(parts, field.name)) for field in dataclasses.fields(parts)},
+        route_handlers=_ROUTES,
+        dependencies={name: _provide(part) for name, part in {**given, "document": ApiDocument(_ROUTES)}.items()},
         exception_handlers={
             ApplianceError: render_appliance_error,
             HTTPException: render_http_error,
@@ -78,6 +126,7 @@ def build_api(parts: Parts, *, local_secret: str, machine_name: str) -> ASGIApp:
         app,
         HostGuard(machine_name, parts.server.allowed_hosts),
         OriginGuard(parts.server.allowed_origins),
+        Cors(parts.server.allowed_origins),
         Authenticator(parts.keys, local_secret),
     )
 

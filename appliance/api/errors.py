@@ -8,7 +8,10 @@ from typing import Any, Protocol
 from litestar import Request, Response
 from litestar.enums import MediaType
 from litestar.exceptions import HTTPException
+from litestar.types import Scope
 
+from appliance.dialects.anthropic.errors import envelope as anthropic_envelope
+from appliance.dialects.ollama.errors import envelope as ollama_envelope
 from appliance.dialects.openai.errors import envelope as openai_envelope
 from appliance.errors import ApplianceError
 
@@ -46,22 +49,42 @@ def headers_of(error: ApplianceError) -> dict[str, str]:
 class Envelope(Protocol):
     """How a dialect writes an error."""
 
-    def __call__(self, status: int, message: str, *, param: str | None = None, code: str | None = None) -> bytes:
-        """Return the body of a response with `status`."""
+    def __call__(
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+    ) -> bytes:
+        """Return the body of a response with `status`. Every response has the request's id as a header."""
 
 
-_DIALECTS: tuple[tuple[str, Envelope], ...] = ()
+_DIALECTS: tuple[tuple[str, Envelope], ...] = (
+    ("/v1/messages", anthropic_envelope),
+    ("/api/", ollama_envelope),
+)
 """The envelopes of paths that begin so; OpenAI's is everybody else's."""
 
 
-def envelope_of(path: str) -> Envelope:
-    """Return how errors on `path` are written."""
+def is_anthropic(scope: Scope) -> bool:
+    """Return whether an Anthropic client asks, on a path that other dialects have, too."""
+    return any(name == b"anthropic-version" for name, _ in scope["headers"])
+
+
+def envelope_of(scope: Scope) -> Envelope:
+    """Return how errors of a request are written."""
+    if is_anthropic(scope):
+        return anthropic_envelope
+    path = scope["path"]
     return next((envelope for beginning, envelope in _DIALECTS if path.startswith(beginning)), openai_envelope)
 
 
-def body_of(error: ApplianceError, path: str) -> bytes:
+def body_of(error: ApplianceError, scope: Scope) -> bytes:
     """Return the envelope of an error."""
-    return envelope_of(path)(error.status, error.message, param=error.param, code=error.code)
+    request_id: str = scope["state"]["request_id"]
+    return envelope_of(scope)(error.status, error.message, param=error.param, code=error.code, request_id=request_id)
 
 
 def unexpected(error: BaseException, request_id: str) -> ApplianceError:
@@ -72,7 +95,7 @@ def unexpected(error: BaseException, request_id: str) -> ApplianceError:
 
 def render_appliance_error(request: HttpRequest, error: ApplianceError) -> Response[bytes]:
     """Answer with the error's own status."""
-    return _response(error.status, body_of(error, request.url.path), headers_of(error).items())
+    return _response(error.status, body_of(error, request.scope), headers_of(error).items())
 
 
 def render_http_error(request: HttpRequest, error: HTTPException) -> Response[bytes]:
@@ -80,7 +103,8 @@ def render_http_error(request: HttpRequest, error: HTTPException) -> Response[by
     if error.status_code >= 500:
         return render_unexpected(request, error)
     message = f"{request.method} {request.url.path}: {error.detail}"
-    body = envelope_of(request.url.path)(error.status_code, message, code=_CODES.get(error.status_code))
+    envelope, code = envelope_of(request.scope), _CODES.get(error.status_code)
+    body = envelope(error.status_code, message, code=code, request_id=request.state.request_id)
     return _response(error.status_code, body, (error.headers or {}).items())
 
 

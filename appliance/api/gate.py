@@ -7,15 +7,19 @@ import time
 from email.utils import formatdate
 
 from litestar.enums import HttpMethod, ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from appliance.errors import ApplianceError
 
 from .access import Authenticator, HostGuard, OriginGuard
+from .cors import Cors
 from .errors import body_of, headers_of, unexpected
 from .sse import Headers
 
-OPEN_PATHS = ("/health", "/ready")
+OPEN_PATHS = ("/", "/health", "/ready", "/schema", "/schema/openapi.json")
+# OpenAI's clients read the first of them, Anthropic's the second
+_ID_HEADERS = (b"x-request-id", b"request-id")
+_DOUBLED = ("/v1/v1/", "/api/api/")
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 logger = logging.getLogger(__name__)
@@ -24,10 +28,13 @@ logger = logging.getLogger(__name__)
 class Gate:
     """The outermost ASGI application. `scope["state"]` leaves it with `request_id` and `caller`."""
 
-    def __init__(self, app: ASGIApp, hosts: HostGuard, origins: OriginGuard, authenticator: Authenticator) -> None:
+    def __init__(
+        self, app: ASGIApp, hosts: HostGuard, origins: OriginGuard, cors: Cors, authenticator: Authenticator
+    ) -> None:
         self._app = app
         self._hosts = hosts
         self._origins = origins
+        self._cors = cors
         self._authenticator = authenticator
         self._dated_s, self._dated = 0, b""
 
@@ -35,22 +42,26 @@ class Gate:
         """Let a request through or answer it here."""
         if scope["type"] != ScopeType.HTTP:
             return
-        http = scope
+        http = _undoubled(scope)
         headers = dict(http["headers"])
         request_id = _request_id(headers)
+        own = [*((name, request_id) for name in _ID_HEADERS), *self._cors.headers(headers)]
         started = False
 
         async def send_with_id(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id), (b"date", self._date())]
+                message["headers"] = [*message["headers"], *own, (b"date", self._date())]
             await send(message)
 
         state = http.setdefault("state", {})
         state["request_id"] = request_id.decode()
         try:
             self._hosts.check(headers)
+            if (allowed := self._cors.preflight(http["method"], headers)) is not None:
+                await _send(204, allowed, b"", send_with_id)
+                return
             self._origins.check(http["method"], http["path"], headers)
             if http["path"] not in OPEN_PATHS:
                 state["caller"] = self._authenticator.caller(headers, http["client"] and http["client"][0])
@@ -59,12 +70,12 @@ class Gate:
                 http = {**http, "method": HttpMethod.GET}
             await self._app(http, receive, send_with_id)
         except ApplianceError as error:
-            await _refuse(error, http["path"], send_with_id)
+            await _refuse(error, http, send_with_id)
         except Exception as error:
             if started:
                 logger.exception("request %s failed after its response had begun", request_id.decode())
                 raise
-            await _refuse(unexpected(error, request_id.decode()), http["path"], send_with_id)
+            await _refuse(unexpected(error, request_id.decode()), http, send_with_id)
 
     def _date(self) -> bytes:
         """Return the time as HTTP writes it; formatted once a second, and never while nobody asks."""
@@ -74,14 +85,29 @@ class Gate:
         return self._dated
 
 
+def _undoubled(scope: HTTPScope) -> HTTPScope:
+    """Return the request as it was meant by a client whose base address ends with the prefix that it adds itself."""
+    path, raw_path = scope["path"], scope["raw_path"]
+    if not path.startswith(_DOUBLED):
+        return scope
+    while path.startswith(_DOUBLED):
+        prefix = path[: path.index("/", 1)]
+        path, raw_path = path[len(prefix) :], raw_path.removeprefix(prefix.encode())
+    return {**scope, "path": path, "raw_path": raw_path}
+
+
 def _request_id(headers: dict[bytes, bytes]) -> bytes:
     given = headers.get(b"x-request-id", b"")
     return given if _SANE_ID.fullmatch(given) else b"req-" + secrets.token_hex(12).encode()
 
 
-async def _refuse(error: ApplianceError, path: str, send: Send) -> None:
-    body = body_of(error, path)
+async def _refuse(error: ApplianceError, scope: Scope, send: Send) -> None:
+    body = body_of(error, scope)
     headers: Headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     headers += [(name.encode(), value.encode()) for name, value in headers_of(error).items()]
-    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await _send(error.status, headers, body, send)
+
+
+async def _send(status: int, headers: Headers, body: bytes, send: Send) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -10,10 +10,10 @@ from typing import Any
 
 import uvicorn
 from litestar.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from appliance.dialects.openai.errors import envelope
 from appliance.errors import ApplianceError
+
+from .connection import READ_TIMEOUT_S, HttpConfig
 
 _BACKLOG = 2048
 _KEEP_ALIVE_S = 75
@@ -21,12 +21,13 @@ _GRACE_S = 5
 
 
 class HttpServer(uvicorn.Server):
-    """Serves one application on one socket until `stop` is called. Idle, it does nothing at all."""
+    """Serves one application on its sockets until `stop` is called. Idle, it does nothing at all."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        config = uvicorn.Config(
+    def __init__(self, app: ASGIApp, read_timeout_s: float = READ_TIMEOUT_S) -> None:
+        """A client that does not send its request within `read_timeout_s` is cut off."""
+        config = HttpConfig(
             app,
-            http=HttpProtocol,
+            read_timeout_s,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -58,41 +59,16 @@ class HttpServer(uvicorn.Server):
         yield
 
 
-class HttpProtocol(HttpToolsProtocol):
-    """One connection. Speaks our error envelope, and tells the request that runs when its client goes away.
-
-    uvicorn tells only the newest request of a connection, so one with another pipelined behind it would run on.
-    """
-
-    _running: RequestResponseCycle | None = None
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self._running = cycle
-        super()._start_asgi_task(cycle, app)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """End the running request, and forget those that wait behind it."""
-        super().connection_lost(exc)
-        self.pipeline.clear()
-        if self._running is not None and not self._running.response_complete:
-            self._running.disconnected = True
-            self._running.message_event.set()
-
-    def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP."""
-        body = envelope(400, msg)
-        head = b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\n"
-        self.transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
-        self.transport.close()
-
-
 def is_loopback(host: str) -> bool:
     """Return whether only this machine can reach `host`; a name counts when all its addresses do."""
     return all(ipaddress.ip_address(address[4][0]).is_loopback for address in _resolve(host, 0))
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """Return a socket that listens. Raises: ApplianceError, which says who is in the way."""
+def bind(host: str, port: int, *, is_ollamas: bool = False) -> socket.socket:
+    """Return a socket that listens. Raises: ApplianceError, which says who is in the way.
+
+    `is_ollamas` says that it is the second one, for clients of Ollama.
+    """
     family, _, _, _, address = _resolve(host, port)[0]
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -102,7 +78,7 @@ def bind(host: str, port: int) -> socket.socket:
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        raise ApplianceError(_why(error, host, port)) from None
+        raise ApplianceError(_why(error, host, port, is_ollamas)) from None
     return listener
 
 
@@ -121,7 +97,12 @@ def _resolve(host: str, port: int) -> list[Any]:
         raise ApplianceError(f"server.host {host!r} is not an address of this machine: {error.strerror}") from None
 
 
-def _why(error: OSError, host: str, port: int) -> str:
+def _why(error: OSError, host: str, port: int, is_ollamas: bool) -> str:
+    if error.errno == errno.EADDRINUSE and is_ollamas:
+        return (
+            f"port {port} is in use, most likely by Ollama itself; stop it (systemctl stop ollama) or start without "
+            "--ollama-port"
+        )
     if error.errno == errno.EADDRINUSE:
         return f"port {port} is in use; stop what listens there or choose another: appliance serve --port {port + 1}"
     if error.errno == errno.EACCES:

@@ -169,7 +169,10 @@ class FimIds:
 
 
 class Tokenizer(Protocol):
-    """Text to tokens and back. Chosen by the artefact, not by the backend that runs it."""
+    """Text to tokens and back. Chosen by the artefact, not by the backend that runs it.
+
+    Two threads use it at once: the one that reads prompts, and the one that takes steps.
+    """
 
     vocab_size: int
     eos_ids: frozenset[int]

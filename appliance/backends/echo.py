@@ -25,7 +25,7 @@ from appliance.backends.base import (
 from appliance.backends.cells import CellTable
 from appliance.backends.echo_description import KV_BYTES_PER_TOKEN, EchoOptions, parse_options
 from appliance.backends.echo_encoder import EchoEncoder, EchoInputs
-from appliance.backends.echo_parrot import favoured_token, noise_row, prefix_digests
+from appliance.backends.echo_parrot import favour, noise_row, prefix_digests
 from appliance.backends.echo_tokenizer import EchoTokenizer
 from appliance.backends.rules import check_batch, check_copy, check_restore, check_snapshot, check_truncate
 from appliance.core.plan import Artefact, LoadPlan
@@ -132,7 +132,7 @@ class EchoModel:
         first = len(tokens) - len(rows) + 1
         for row, length in zip(rows, range(first, len(tokens) + 1), strict=True):
             noise_row(row, digests[length - 1])
-            row[favoured_token(tokens[:length])] += 8.0
+            favour(row, tokens[:length], self._options.emphasis)
 
     def _check_tokens(self, tokens: TokenArray) -> None:
         if int(tokens.min()) < 0 or int(tokens.max()) >= self.traits.vocab_size:
@@ -156,7 +156,8 @@ class EchoBackend:
 
     def open_tokenizer(self, artefact: Artefact) -> EchoTokenizer:
         """Return the byte tokenizer. Raises: BackendError, if the artefact asks for an impossible one."""
-        return EchoTokenizer(parse_options(artefact.path).vocab)
+        options = parse_options(artefact.path)
+        return EchoTokenizer(options.vocab, options.chat)
 
     def load(self, plan: LoadPlan, progress: Callable[[float], None]) -> EchoModel | EchoEncoder:
         """Return an echo model, after as long as its options ask for. Raises: BackendError, if they ask for that."""

@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from appliance.backends.description import EngineInstructions
+from appliance.backends.echo_templates import EchoChat
 from appliance.core.hardware import HardwareSnapshot
 from appliance.core.plan import Artefact, BackendDescriptor, MemoryEstimate, StepLimits
 from appliance.core.traits import ModelTask
@@ -22,12 +23,15 @@ class EchoOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     `context` and `capacity` are in tokens and go before the plan's. `die_*` end the process as the kernel would
     when memory runs out; `fail_*` raise BackendError. `truncate=0` behaves as a recurrent model does; `copy=memory`,
-    `grid` and `batch=0` as one that keeps a row of memory for each sequence.
+    `grid` and `batch=0` as one that keeps a row of memory for each sequence. With a high `emphasis` the answer is sure
+    at any temperature. `chat` is the kind of its chat template.
     """
 
     task: ModelTask = "generate"
     width: int = 8
     vocab: int = 512
+    chat: EchoChat = "plain"
+    emphasis: float = 8.0
     context: int | None = None
     capacity: int | None = None
     truncate: bool = True

@@ -6,6 +6,7 @@ import numpy as np
 
 from appliance.backends.base import FimIds, TokenArray
 from appliance.backends.echo_description import MIN_VOCAB_SIZE
+from appliance.backends.echo_templates import CHAT_TEMPLATES, EchoChat
 
 ENDOFTEXT, IM_START, IM_END, FIM_PREFIX, FIM_SUFFIX, FIM_MIDDLE = range(256, 262)
 NEWLINE = ord("\n")
@@ -21,21 +22,16 @@ _SPECIAL_TEXT = {
 _TOKEN_OF_TEXT = {text: token for token, text in _SPECIAL_TEXT.items()}
 _SPECIAL = re.compile("(" + "|".join(map(re.escape, _TOKEN_OF_TEXT)) + ")")
 
-_CHAT_TEMPLATE = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-
 
 class EchoTokenizer:
     """Bytes as tokens. Tokens past the special ones only fill a larger vocabulary and never come out of `encode`."""
 
-    def __init__(self, vocab_size: int) -> None:
+    def __init__(self, vocab_size: int, chat: EchoChat = "plain") -> None:
         self.vocab_size = vocab_size
         self.eos_ids = frozenset({ENDOFTEXT, IM_END})
         self.bos_id: int | None = None
         self.fim_ids: FimIds | None = FimIds(prefix=FIM_PREFIX, suffix=FIM_SUFFIX, middle=FIM_MIDDLE)
-        self.chat_template: str | None = _CHAT_TEMPLATE
+        self.chat_template: str | None = CHAT_TEMPLATES[chat]
 
     def special_text(self, token: int) -> str:
         """Return how a special token is written in a template; nothing for any other."""

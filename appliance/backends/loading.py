@@ -4,10 +4,16 @@ from appliance.backends.base import Backend, InputReader, Tokenizer
 from appliance.backends.echo import EchoBackend
 from appliance.backends.llama_cpp.backend import LlamaCppBackend
 from appliance.backends.onnx.backend import OnnxBackend
+from appliance.backends.tvm.backend import TvmBackend
 from appliance.core.plan import Artefact
 from appliance.errors import BackendError
 
-_BACKENDS: dict[str, Backend] = {"llama_cpp": LlamaCppBackend(), "onnx": OnnxBackend(), "echo": EchoBackend()}
+_BACKENDS: dict[str, Backend] = {
+    "llama_cpp": LlamaCppBackend(),
+    "onnx": OnnxBackend(),
+    "tvm": TvmBackend(),
+    "echo": EchoBackend(),
+}
 _BACKEND_OF_FORMAT = {"gguf": "llama_cpp", "onnx": "onnx", "echo": "echo"}
 
 

@@ -1,11 +1,16 @@
 """The backends as the daemon knows them: described, never loaded."""
 
+from collections.abc import Callable, Sequence
+
 from appliance.backends.description import Description, EngineInstructions
 from appliance.backends.echo_description import EchoDescription
 from appliance.backends.llama_cpp.description import LlamaCppDescription
 from appliance.backends.onnx.description import OnnxDescription
 from appliance.backends.onnx.workshop import OnnxWorkshop
+from appliance.backends.tvm import adoption
+from appliance.backends.tvm.description import TvmDescription
 from appliance.core.hardware import HardwareSnapshot
+from appliance.core.kernels import MatrixTile
 from appliance.core.plan import Artefact, BackendDescriptor, MemoryEstimate, StepLimits
 from models.manifest import ModelDetails, ModelFormat
 from models.workshop import Workshop
@@ -13,6 +18,7 @@ from models.workshop import Workshop
 _DESCRIPTIONS: dict[str, Description] = {
     "llama_cpp": LlamaCppDescription(),
     "onnx": OnnxDescription(),
+    "tvm": TvmDescription(),
     "echo": EchoDescription(),
 }
 WORKSHOPS: dict[ModelFormat, Workshop] = {"onnx": OnnxWorkshop()}
@@ -22,6 +28,30 @@ WORKSHOPS: dict[ModelFormat, Workshop] = {"onnx": OnnxWorkshop()}
 def descriptors(snapshot: HardwareSnapshot) -> tuple[BackendDescriptor, ...]:
     """Return what every backend is on this machine, the preferred one first."""
     return tuple(description.descriptor(snapshot) for description in _DESCRIPTIONS.values())
+
+
+def adopted_by(artefact: Artefact, snapshot: HardwareSnapshot) -> str | None:
+    """Return the backend that the model was made ready for, None where there is none."""
+    return (
+        "tvm" if artefact.format == "gguf" and adoption.is_adopted(artefact, snapshot.processor.instructions) else None
+    )
+
+
+def wants_adoption(artefact: Artefact, details: ModelDetails, snapshot: HardwareSnapshot) -> bool:
+    """Return whether a new model should be made ready for a backend that is faster here."""
+    if artefact.format != "gguf" or _DESCRIPTIONS["tvm"].descriptor(snapshot).state != "ready":
+        return False
+    return adoption.wants(details, snapshot.processor.instructions)
+
+
+def adopt(
+    artefact: Artefact,
+    snapshot: HardwareSnapshot,
+    progress: Callable[[float], None],
+    tiles: Sequence[MatrixTile] = (),
+) -> None:
+    """Make a model ready, in a child process. Raises: BackendError, OSError; the model then runs as it did."""
+    adoption.adopt(artefact, snapshot.processor.instructions, progress, tiles)
 
 
 def estimate(

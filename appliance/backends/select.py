@@ -63,6 +63,7 @@ def select(
         provider=settings.provider,
         provider_fallback=settings.provider_fallback,
         accelerators=snapshot.accelerators,
+        instructions=snapshot.processor.instructions,
         snapshots=SnapshotTiers(memory_bytes=kept_bytes),
         estimated_bytes=needed_bytes + kept_bytes,
         reasons=(

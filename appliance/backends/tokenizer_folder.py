@@ -5,6 +5,7 @@ printable characters, or as text with `▁` for a space and `<0x0A>` for single 
 Sources: Hugging Face tokenizers, `ByteLevel`, `Metaspace`, `ByteFallback` and `AddedToken`.
 """
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,11 @@ class FolderTokenizer:
         path = folder / "tokenizer.json"
         try:
             content = path.read_bytes()
-            self._library = Library.from_buffer(content)
+            self._library = _quiet(Library.from_buffer(content))
             fields = msgspec.json.decode(content, type=_Fields)
         except Exception as error:  # the library raises bare Exception
             raise BackendError(f"the tokenizer {path} cannot be read: {error}") from None
-        self._library.no_truncation()
-        self._library.no_padding()
+        self._content = content
         self._spell = spelling_of(fields.decoder)
         self._added = {token.id: token for token in fields.added_tokens}
         self._bytes: dict[int, bytes] = {}
@@ -59,8 +59,8 @@ class FolderTokenizer:
 
     def encode(self, text: str, *, parse_special: bool, add_bos: bool) -> TokenArray:
         """Return the tokens of the text."""
-        self._library.encode_special_tokens = not parse_special
-        ids: list[int] = self._library.encode(text, add_special_tokens=False).ids
+        library = self._library if parse_special else self._plain
+        ids: list[int] = library.encode(text, add_special_tokens=False).ids
         if add_bos and self._adds_bos and self.bos_id is not None:
             ids = [self.bos_id, *ids]
         return np.array(ids, np.int32)
@@ -71,6 +71,13 @@ class FolderTokenizer:
         if known is None:
             known = self._bytes[token] = self._work_out(token)
         return known
+
+    @cached_property
+    def _plain(self) -> Library:
+        """The library without special tokens: a second one, since two threads encode and the switch is the object's."""
+        plain = _quiet(Library.from_buffer(self._content))
+        plain.encode_special_tokens = True
+        return plain
 
     def _work_out(self, token: int) -> bytes:
         added = self._added.get(token)
@@ -96,6 +103,12 @@ class FolderTokenizer:
             if prefix is not None and suffix is not None and middle is not None:
                 return FimIds(prefix=prefix, suffix=suffix, middle=middle)
         return None
+
+
+def _quiet(library: Library) -> Library:
+    library.no_truncation()
+    library.no_padding()
+    return library
 
 
 class _AddedToken(msgspec.Struct):

@@ -38,11 +38,13 @@ def _show(arguments: argparse.Namespace, context: Context) -> int:
         print_json([{"key": key, "value": value, "origin": origin} for key, value, origin in entries])
         return DONE
     print(f"# state: {context.home}; settings file: {context.settings_path() or f'none ({SETTINGS_FILE})'}")
-    print(table(("SETTING", "VALUE", "FROM"), [(key, _shown(value), origin) for key, value, origin in entries]))
+    print(table(("SETTING", "VALUE", "FROM"), [(key, _shown(key, value), origin) for key, value, origin in entries]))
     return DONE
 
 
-def _shown(value: object) -> str:
+def _shown(key: str, value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(value) or "(none)"
-    return "(chosen by the machine)" if value is None else str(value)
+    if value is None:
+        return "(none)" if key == "server.ollama_port" else "(chosen by the machine)"
+    return str(value)

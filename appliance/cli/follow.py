@@ -51,7 +51,9 @@ def _tell_end(job: Job) -> None:
     took = "" if job.duration_s is None else f" after {format_seconds(job.duration_s)}"
     if job.error is None:
         print(f"{job.id} is {job.state}{took}")
-        if made := model_made_by(job):
+        if note := (job.result or {}).get("note"):
+            print(printable(str(note)))
+        elif made := model_made_by(job):
             loss = "" if made.quality is None else f", {loss_in_words(made.quality)}"
             print(f"it made '{made.model}'{loss}; see: appliance models show {made.model}")
         return

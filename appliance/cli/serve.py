@@ -9,13 +9,15 @@ from .context import Context
 DESCRIPTION = """
 Start the daemon and stay in the foreground until it is stopped (Ctrl-C or SIGTERM; answers under way are finished).
 
-It listens on 127.0.0.1:8484 and answers OpenAI's API at /v1. To listen beyond this machine a key must exist:
+It listens on 127.0.0.1:8484 and answers OpenAI's, Anthropic's and Ollama's API. Clients of Ollama look for it at port
+11434: --ollama-port 11434 answers there, too. To listen beyond this machine a key must exist:
 make one with 'appliance keys create NAME'.
 """
 EXAMPLES = """
 appliance serve
 appliance serve --model guide       load a model at the start and keep it
 appliance serve --host 0.0.0.0      answer other machines, too (needs a key)
+appliance serve --ollama-port 11434 answer clients of Ollama where they look
 appliance serve --config test.toml --port 9000
 """
 
@@ -25,6 +27,9 @@ def register(group: Group) -> None:
     parser = add_command(group, "serve", _run, "start the daemon", DESCRIPTION, EXAMPLES)
     parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, help="port to listen on, 0 for any that is free (default: 8484)")
+    parser.add_argument(
+        "--ollama-port", type=int, metavar="PORT", help="listen on this port, too; clients of Ollama look at 11434"
+    )
     parser.add_argument(
         "--model",
         nargs="+",
@@ -39,7 +44,11 @@ def register(group: Group) -> None:
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> int:
-    flags: dict[str, object] = {"server.host": arguments.host, "server.port": arguments.port}
+    flags: dict[str, object] = {
+        "server.host": arguments.host,
+        "server.port": arguments.port,
+        "server.ollama_port": arguments.ollama_port,
+    }
     if arguments.models:
         flags |= {"models.default_model": arguments.models[0], "models.pinned": tuple(arguments.models)}
     # Imported here, as below: no other command needs them, and the daemon's libraries take long.

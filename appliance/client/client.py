@@ -27,6 +27,7 @@ from appliance.core.caller import Scope
 from appliance.core.doctor import Diagnosis
 from appliance.core.hardware import Hardware
 from appliance.core.jobs import Job, JobEvent, JobList, JobNews, JsonObject, SubmitJob
+from appliance.core.kernels import CleanedKernels, CompiledModel, CompiledModels, CompileModel, TuneKernels
 from appliance.core.request import Message
 
 from .chat import ChatEnd, read_chunks
@@ -124,6 +125,22 @@ class Client:
     def submit_job(self, kind: str, arguments: JsonObject) -> Job:
         """Give a job in; it is kept, whatever happens, when this returns."""
         return self._transport.call("POST", "/admin/v1/jobs", Job, SubmitJob(kind=kind, arguments=arguments))
+
+    def compile_model(self, name: str) -> Job:
+        """Give in a job that makes a model ready for the machine's own kernels."""
+        return self._transport.call("POST", "/admin/v1/models/compile", Job, CompileModel(model=name))
+
+    def kernels(self) -> tuple[CompiledModel, ...]:
+        """Return what is compiled of the models."""
+        return self._transport.call("GET", "/admin/v1/kernels", CompiledModels).compiled
+
+    def tune_kernels(self, name: str | None = None) -> Job:
+        """Give in a job that measures which tiles are the fastest, for one model or for all that are compiled."""
+        return self._transport.call("POST", "/admin/v1/kernels/tune", Job, TuneKernels(model=name))
+
+    def clean_kernels(self) -> CleanedKernels:
+        """Delete what is compiled and not used any more."""
+        return self._transport.call("DELETE", "/admin/v1/kernels", CleanedKernels)
 
     def follow_job(self, job_id: str) -> Generator[Job, None, None]:
         """Yield the job now and whenever it changed; the last one has ended."""

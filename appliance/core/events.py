@@ -109,7 +109,8 @@ class Delta(msgspec.Struct, frozen=True, kw_only=True, tag="delta", omit_default
 class Finished(msgspec.Struct, frozen=True, kw_only=True, tag="finished"):
     """The end of one choice. `mean_token_probability` is the mean over the tokens for which it was taken.
 
-    `stop_string` is the one that ended it; `sum_logprob` is over all tokens, for requests with `logprobs`.
+    `stop_string` is the one that ended it; `sum_logprob` is over all tokens, for requests with `logprobs`; `tokens` are
+    those of prompt and output, for requests that want them back.
     """
 
     id: RequestId
@@ -120,6 +121,7 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True, tag="finished"):
     mean_token_probability: float | None
     stop_string: str | None = None
     sum_logprob: float | None = None
+    tokens: tuple[int, ...] = ()
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
@@ -142,13 +144,15 @@ class Encoded(msgspec.Struct, frozen=True, kw_only=True, tag="encoded"):
     data: bytes
 
 
-class PromptRead(msgspec.Struct, frozen=True, kw_only=True, tag="prompt_read"):
-    """The answer to a `ReadRequest`: the prompt as text, its token ids, and the bytes that each of them stands for."""
+class PromptRead(msgspec.Struct, frozen=True, kw_only=True, tag="prompt_read", omit_defaults=True):
+    """The answer to a `ReadRequest`, with what it wants: the number of tokens, the text, the tokens, or these and
+    `pieces`, the bytes that each of them stands for, which need not be whole UTF-8. A special token's is its name."""
 
     id: RequestId
-    text: str
-    tokens: tuple[int, ...]
-    token_bytes: tuple[bytes, ...]
+    num_tokens: int = 0
+    text: str = ""
+    tokens: tuple[int, ...] = ()
+    pieces: tuple[bytes, ...] = ()
 
 
 RequestEvent = Accepted | PromptEcho | Delta | Encoded | Finished | Failed

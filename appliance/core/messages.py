@@ -2,16 +2,23 @@
 
 import msgspec
 
-from .events import Accepted, Delta, Encoded, ErrorInfo, Failed, Finished, PromptEcho
-from .plan import Calibration, LoadPlan
-from .request import Request, RequestId
-from .traits import ModelTraits
+from .events import Accepted, Delta, Encoded, ErrorInfo, Failed, Finished, PromptEcho, PromptRead
+from .plan import Artefact, Calibration, LoadPlan
+from .request import ReadRequest, Request, RequestId
+from .traits import ModelTask, ModelTraits
 
 
 class Load(msgspec.Struct, frozen=True, kw_only=True, tag="load"):
     """The first message to a worker: the one model it will ever run."""
 
     plan: LoadPlan
+
+
+class OpenVocabulary(msgspec.Struct, frozen=True, kw_only=True, tag="open_vocabulary"):
+    """The first message to a process that reads prompts of one model without its weights."""
+
+    artefact: Artefact
+    task: ModelTask
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True, tag="start"):
@@ -99,7 +106,18 @@ class MemoryPressure(msgspec.Struct, frozen=True, kw_only=True, tag="memory_pres
     measure: str | None
 
 
-ToWorker = Load | Start | Cancel | Pause | Resume | Stop
+ToWorker = Load | OpenVocabulary | Start | ReadRequest | Cancel | Pause | Resume | Stop
 FromWorker = (
-    Loading | Ready | LoadFailed | Accepted | PromptEcho | Delta | Encoded | Finished | Failed | Stats | MemoryPressure
+    Loading
+    | Ready
+    | LoadFailed
+    | Accepted
+    | PromptEcho
+    | PromptRead
+    | Delta
+    | Encoded
+    | Finished
+    | Failed
+    | Stats
+    | MemoryPressure
 )

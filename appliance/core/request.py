@@ -112,7 +112,7 @@ class Regex(msgspec.Struct, frozen=True, kw_only=True, tag="regex"):
 
 
 class Grammar(msgspec.Struct, frozen=True, kw_only=True, tag="grammar"):
-    """The whole answer is a sentence of a grammar: Lark as llguidance reads it, or llama.cpp's GBNF."""
+    """The whole answer is a sentence of a grammar: Lark as llguidance reads it, or the GBNF of GGUF's world."""
 
     text: str
     syntax: Literal["lark", "gbnf"]
@@ -139,7 +139,9 @@ class GenerateRequest(msgspec.Struct, frozen=True, kw_only=True, tag="generate")
     `logprobs` None asks for none, 0 for those of the chosen tokens, k for the k likeliest beside them.
     `constraint` shapes the answer, after the model has thought. Where `echoes_prompt`, the prompt's text comes first as
     a `PromptEcho`, and with `logprobs` those of its tokens, too. `model` is a canonical name. `deadline_s` is measured
-    from arrival.
+    from arrival, and the model stays in memory for `keep_alive_s` after the answer (None: as the settings say).
+    `context` are the tokens of an earlier exchange that the prompt goes on with; where it `returns_tokens`, each end
+    carries those of this one: prompt and output.
     """
 
     id: RequestId
@@ -151,16 +153,20 @@ class GenerateRequest(msgspec.Struct, frozen=True, kw_only=True, tag="generate")
     logprobs: int | None = None
     constraint: Constraint | None = None
     echoes_prompt: bool = False
+    context: tuple[int, ...] = ()
+    returns_tokens: bool = False
     cache_prompt: bool = True
     timings_per_token: bool = False
     priority: Priority = "normal"
     deadline_s: float | None = None
+    keep_alive_s: float | None = None
 
 
 class EncodeRequest(msgspec.Struct, frozen=True, kw_only=True, tag="encode"):
     """Inputs that become rows of numbers: their embeddings, or for `score` the relevance of each pair, one number.
 
-    `dimensions` shortens the embeddings to their first numbers.
+    `dimensions` shortens the embeddings to their first numbers. A text that is too long is refused unless it
+    `truncates`. `keep_alive_s` is as in `GenerateRequest`.
     """
 
     id: RequestId
@@ -169,8 +175,10 @@ class EncodeRequest(msgspec.Struct, frozen=True, kw_only=True, tag="encode"):
     inputs: tuple[TextPrompt | TokenPrompt | TextPair, ...]
     role: InputRole | None = None
     dimensions: int | None = None
+    truncates: bool = False
     priority: Priority = "normal"
     deadline_s: float | None = None
+    keep_alive_s: float | None = None
 
     @property
     def num_choices(self) -> int:
@@ -179,13 +187,18 @@ class EncodeRequest(msgspec.Struct, frozen=True, kw_only=True, tag="encode"):
 
 
 class ReadRequest(msgspec.Struct, frozen=True, kw_only=True, tag="read"):
-    """What a vocabulary knows without the weights: a prompt's text and tokens. Of tokens, their text."""
+    """What a vocabulary knows without the weights: how many tokens a prompt has, which, and what text it or they are.
+
+    Only a `TextPrompt` is read without special tokens where `parses_special` or `adds_special` is False; every other
+    prompt, and a text by default, has the very tokens that an answer to it is charged for.
+    """
 
     id: RequestId
     model: str
     prompt: Prompt
+    wants: Literal["count", "text", "tokens", "pieces"] = "count"
     parses_special: bool = True
-    adds_bos: bool = True
+    adds_special: bool = True
 
 
 Request = GenerateRequest | EncodeRequest

@@ -9,7 +9,7 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True):
     Order of application: `logit_bias` and penalties, temperature, `top_k`, `typical_p`, `top_p`, `min_p`. A value
     that switches its filter off: `top_k` 0, `top_p` 1, `min_p` 0, `typical_p` 1, penalties 0 (`repeat_penalty` 1).
     Temperature 0 is greedy. Presence and frequency count generated tokens; `repeat_penalty` counts the last
-    `REPEAT_WINDOW_TOKENS` of prompt and output. A seed makes the draws of choice `i` a function of `(seed, i)`.
+    `repeat_window_tokens` of prompt and output. A seed makes the draws of choice `i` a function of `(seed, i)`.
     """
 
     temperature: float = 1.0
@@ -18,6 +18,7 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True):
     min_p: float = 0.0
     typical_p: float = 1.0
     repeat_penalty: float = 1.0
+    repeat_window_tokens: int = 64
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
     logit_bias: dict[int, float] = {}
@@ -30,6 +31,3 @@ class StopConditions(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int | None = None
     strings: tuple[str, ...] = ()
     ignore_eos: bool = False
-
-
-REPEAT_WINDOW_TOKENS = 64

@@ -1,7 +1,8 @@
 """JSON bodies into wire structs, with errors that name the field at fault."""
 
 import re
-from typing import TypeVar
+from itertools import accumulate
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -9,25 +10,61 @@ from appliance.errors import InvalidRequest
 
 T = TypeVar("T")
 
+MAX_DEPTH = 128
+"""A schema or an argument nested deeper has no honest use, and what walks it by recursion would fail at some place."""
+
 _PATH = re.compile(r" - at (?:`key` in )?`\$\.?(?P<path>[^`]*)`$")
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
+_STEP = {**dict.fromkeys(b"[{", 1), **dict.fromkeys(b"]}", -1)}
+_LONG_INTEGER = re.compile(rb"(?<![\d.])-?\d{19,}(?![\d.eE])")
 _MISSING = re.compile(r"missing required field `(?P<field>[^`]+)`")
 
 
 def decode_json(body: bytes, wire: type[T]) -> T:
     """Return `body` as a `wire`. Raises: InvalidRequest, with `param` as OpenAI writes it (`messages[0].role`)."""
     try:
-        return msgspec.json.decode(body, type=wire)
+        value = msgspec.json.decode(body, type=wire)
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"the body is not valid JSON: {error}") from None
     except RecursionError:
-        raise InvalidRequest("the body is nested too deeply") from None
+        raise _too_deep() from None
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and depth_of(body) > MAX_DEPTH:
+        raise _too_deep()
+    if _LONG_INTEGER.search(body) and _has_huge_integer(body):
+        raise InvalidRequest("the body holds an integer of more than 64 bits")
+    return value
 
 
-def _invalid(text: str) -> InvalidRequest:
+def _has_huge_integer(body: bytes) -> bool:
+    """Return whether valid JSON holds an integer that cannot be sent on to a worker."""
+    return any(not -(2**63) <= int(digits) < 2**64 for digits in _LONG_INTEGER.findall(_STRING.sub(b"", body)))
+
+
+def depth_of(body: bytes) -> int:
+    """Return how many arrays and objects of valid JSON lie within each other."""
+    brackets = _STRING.sub(b"", body).translate(None, _NO_BRACKET)
+    return max(accumulate(map(_STEP.__getitem__, brackets)), default=0)
+
+
+def _too_deep() -> InvalidRequest:
+    return InvalidRequest(f"the body is nested too deeply; at most {MAX_DEPTH} levels are read")
+
+
+def convert_json(value: object, wire: Any, path: str) -> Any:
+    """Return `value`, which stands at `path` of a body, as a `wire`. Raises: InvalidRequest, as `decode_json`."""
+    try:
+        return msgspec.convert(value, wire)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error), path) from None
+
+
+def _invalid(text: str, root: str = "") -> InvalidRequest:
     located = _PATH.search(text)
     path = located["path"] if located else ""
+    path = f"{root}.{path}".strip(".").replace(".[", "[")
     reason = (text[: located.start()] if located else text).replace("`", "'")
     if missing := _MISSING.search(text):
         path = f"{path}.{missing['field']}".lstrip(".")

@@ -7,20 +7,27 @@ from msgspec.structs import replace
 
 from appliance.core.traits import ModelTraits
 
+MAX_FORCED_TOKENS = 32  # in one step, behind the token of a decode: they make the others wait as a small chunk does
 MIN_CHUNK_TOKENS = 16  # below this a prefill beside decodes would take longer in overhead than in reading
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a running sequence has in its KV cache, and how many tokens it has beyond that: 1 is a decode."""
+    """What a running sequence has in its KV cache, and how many tokens it has beyond that: 1 is a decode.
+
+    The last `num_forced` of them follow from a grammar without being drawn. `is_scored`: the logits of every one are
+    wanted, and not only those of the last.
+    """
 
     num_computed: int
     num_pending: int
+    num_forced: int = 0
+    is_scored: bool = False
 
     @property
     def is_decode(self) -> bool:
-        """Whether one token brings the sequence up to date."""
-        return self.num_pending == 1
+        """Whether a token that was just written brings the sequence up to date, with what is forced behind it."""
+        return self.num_pending == 1 + self.num_forced
 
 
 def plan_step(works: Sequence[Work], traits: ModelTraits, prefill_budget_tokens: int | None) -> list[int]:
@@ -38,14 +45,26 @@ def plan_step(works: Sequence[Work], traits: ModelTraits, prefill_budget_tokens:
             counts[index] = 1
             sequences_left -= 1
             tokens_left -= 1
+    outputs_left = traits.max_step_outputs - sum(counts)
+    runs_left = len(works) if traits.is_prefill_batched else 1
+    for index, work in enumerate(works):
+        if counts[index] and work.num_forced and runs_left:
+            forced = min(work.num_forced, MAX_FORCED_TOKENS, tokens_left)
+            counts[index] += forced
+            tokens_left -= forced
+            runs_left -= 1
     if prefill_budget_tokens is not None:
         tokens_left = min(tokens_left, max(prefill_budget_tokens, MIN_CHUNK_TOKENS, traits.chunk_multiple_tokens))
     chunks_left = sequences_left if traits.is_prefill_batched else min(sequences_left, 1)
     for index, work in enumerate(works):
-        if work.is_decode or not chunks_left:
+        if work.is_decode or not chunks_left or not outputs_left:
             continue
-        counts[index] = chunk_tokens(work, tokens_left, traits.chunk_multiple_tokens)
+        if work.is_scored:  # off the grid, which may be wider than what is left of the outputs
+            counts[index] = min(work.num_pending, tokens_left, outputs_left)
+        else:
+            counts[index] = chunk_tokens(work, tokens_left, traits.chunk_multiple_tokens)
         tokens_left -= counts[index]
+        outputs_left -= counts[index] if work.is_scored else counts[index] == work.num_pending
         chunks_left -= counts[index] > 0
     return counts
 

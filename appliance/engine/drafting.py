@@ -36,10 +36,9 @@ class Drafting:
                 continue
             step_s = partial(self._costs.predict_s, num_runs, num_planned)
             count = worthwhile_tokens(wanted, sequence.acceptance, step_s, num_runs - 1)
-            if count:
-                sequence.draft(count)
-                drafts[sequence] = count
-                num_planned += count
+            if count and (num_drafted := len(sequence.draft(count))):
+                drafts[sequence] = num_drafted
+                num_planned += num_drafted
         return drafts
 
     def observe(self, num_runs: int, num_drafted: int, step_s: float) -> None:

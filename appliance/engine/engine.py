@@ -183,7 +183,9 @@ class Engine:
             self._advance(part)
         for part, rows in zip(parts, output.logits, strict=True):
             if len(rows) and part.sequence.handle is not None:
-                events += self._draw(part, rows)
+                events += self._score(part.sequence, rows)
+                if part.sequence.num_computed >= part.sequence.num_tokens:
+                    events += self._draw(part, rows[-1 - part.num_drafted :])
         pressure, self._pressure = self._pressure, []
         return [*events, *pressure]
 
@@ -195,29 +197,51 @@ class Engine:
         if sequence.num_computed == sequence.num_tokens == sequence.num_prompt:
             self._kv.save_prompt(sequence.handle)
 
+    def _score(self, sequence: Sequence, rows: LogitsArray) -> list[RequestEvent]:
+        """Take in what the rows say of the prompt itself; return its echo once all of it is known."""
+        scores = sequence.scores
+        if scores is None:
+            return []
+        scores.add(rows, sequence.num_computed - len(rows))
+        if not scores.is_complete:
+            return []
+        sequence.scores = None
+        return [sequence.echo(scores.entries)]
+
     def _draw(self, part: Part, rows: LogitsArray) -> list[RequestEvent]:
-        """Draw a token from each row, as long as the row's own token is the one that was guessed."""
-        sequence, events = part.sequence, list[RequestEvent]()
-        first = sequence.num_tokens
-        guess = sequence.buffer[first : first + part.num_drafted].tolist()
+        """Let a sequence go on by what its rows say, and end it where it is over."""
+        sequence, first = part.sequence, part.sequence.num_tokens
         try:
-            for row, guessed in zip(rows, [*guess, None], strict=True):
-                events.append(sequence.accept(row, self._clock))
-                if sequence.finish_reason is not None or sequence.tokens[-1] != guessed:
-                    break
-        except BackendError as error:  # a row of NaN: the other sequences of the step are well
+            events = self._write(part, rows)
+        except (BackendError, InvalidRequest) as error:  # a row of NaN, a grammar too complex: the others are well
             self._cut(sequence, first)
             self.cancel(sequence.request.id)
             return [Failed(id=sequence.request.id, error=to_info(error))]
-        num_drawn = sequence.num_tokens - first
-        self.num_tokens_done += num_drawn
-        if part.num_drafted:
-            self._drafting.note(sequence, part.num_drafted, num_drawn - 1)
-        self._cut(sequence, sequence.num_tokens - 1)
+        self.num_tokens_done += sequence.num_tokens - first
         if sequence.finish_reason is not None:
             events.append(sequence.finished(self._clock()))
             self._leave(sequence)
         return events
+
+    def _write(self, part: Part, rows: LogitsArray) -> list[RequestEvent]:
+        """Draw a token from each row, while the row's own token is the one guessed. Then comes what is forced.
+
+        An answer that begins with forced tokens needs no row for them, and one of no tokens needs none at all.
+        """
+        sequence, first = part.sequence, part.sequence.num_tokens
+        guess = sequence.buffer[first : first + part.num_drafted].tolist()
+        events: list[RequestEvent] = [*sequence.begin(self._clock)]
+        if sequence.num_tokens > first or sequence.finish_reason is not None:
+            self._cut(sequence, first)
+            return events
+        for row, guessed in zip(rows, [*guess, None], strict=True):
+            events.append(sequence.accept(row, self._clock))
+            if sequence.is_interrupted or sequence.tokens[-1] != guessed:
+                break
+        if part.num_drafted:
+            self._drafting.note(sequence, part.num_drafted, sequence.num_tokens - first - 1)
+        self._cut(sequence, sequence.num_tokens - 1)
+        return [*events, *sequence.append_forced(self._clock)]
 
     def _cut(self, sequence: Sequence, num_tokens: int) -> None:
         """Forget what was computed of guesses that did not come true."""
@@ -242,8 +266,8 @@ class Engine:
                 source = self._kv.find(sequence.scope, sequence.tokens, sequence.parked)  # it may have lain there
             if source is None:
                 is_fetching = True  # from the disk, or someone computes this prefix right now: a moment, and it is here
-            elif (accepted := self._take_place(sequence, source)) is not None:
-                events.append(accepted)
+            else:
+                events += self._take_place(sequence, source)
         self._is_fetching = is_fetching and not self._running
         return events
 
@@ -257,7 +281,7 @@ class Engine:
             return None
         return _Obstacle(None if index is None else self._running[index])
 
-    def _take_place(self, sequence: Sequence, source: Source) -> Accepted | None:
+    def _take_place(self, sequence: Sequence, source: Source) -> list[RequestEvent]:
         """Give the sequence a handle that begins with what `source` holds of it, and let it run."""
         handle, num_cached = self._kv.open(sequence.scope, sequence.buffer, sequence.num_tokens, source)
         self._unpark(sequence)
@@ -267,10 +291,12 @@ class Engine:
         self._running.sort(key=_turn)
         self._planning.shares.enter(sequence.caller)
         if not is_first or sequence.choice:
-            return None
-        return Accepted(
+            return []
+        accepted = Accepted(
             id=sequence.request.id, num_prompt_tokens=sequence.num_prompt, cached_tokens=sequence.cached_tokens
         )
+        echoes_now = sequence.request.echoes_prompt and sequence.scores is None
+        return [accepted, sequence.echo()] if echoes_now else [accepted]
 
     # Computing: plan, compute, and make room where the cache is full.
 
@@ -299,7 +325,7 @@ class Engine:
         assert handle is not None
         self._running.remove(sequence)
         self._planning.shares.leave(sequence.caller)
-        if sequence.num_computed and sequence.request.cache_prompt:
+        if sequence.num_computed and not sequence.scope.is_private:
             self._kv.retain(handle)
         else:
             self._kv.free(handle)

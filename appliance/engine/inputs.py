@@ -62,6 +62,8 @@ class RequestReader:
             inputs, pairs = self._read_apart(request)
         else:
             inputs = self._read(request)
+        if request.truncates:
+            inputs = [self._cut(each) for each in inputs]
         for index, each in enumerate(inputs):
             self._check(request, each, index)
         return PreparedInputs(request, inputs, pairs, arrival)
@@ -82,6 +84,14 @@ class RequestReader:
         documents = {text: place for place, text in enumerate(dict.fromkeys(second for _, second in texts))}
         inputs = self._inputs.read([*queries], "query") + self._inputs.read([*documents], "document")
         return inputs, [(queries[first], len(queries) + documents[second]) for first, second in texts]
+
+    def _cut(self, read: EncoderInput) -> EncoderInput:
+        """Return what the model can read of it; the last token stays the last, since it ends a text."""
+        limit = self._traits.max_context_tokens
+        if len(read.tokens) <= limit:
+            return read
+        kept = [*range(limit - 1), len(read.tokens) - 1]
+        return EncoderInput(read.tokens[kept], None if read.types is None else read.types[kept])
 
     def _check(self, request: EncodeRequest, read: EncoderInput, index: int) -> None:
         num_tokens, limit = len(read.tokens), self._traits.max_context_tokens

@@ -37,7 +37,10 @@ class Part:
         sequence = self.sequence
         assert sequence.handle is not None
         start, end = sequence.num_computed, sequence.num_computed + self.count
-        num_outputs = 1 + self.num_drafted if end >= sequence.num_tokens else 0
+        if sequence.work.is_scored:
+            num_outputs = self.count
+        else:
+            num_outputs = 1 + self.num_drafted if end >= sequence.num_tokens else 0
         return Run(sequence.handle, start, sequence.buffer[start:end], num_outputs)
 
 
@@ -77,7 +80,8 @@ class Planning:
                 if budget < last_tokens <= self._cost.prefill_budget_tokens(shape, finishing_s):
                     budget = last_tokens
         counts = plan_step(works, traits, budget)
-        drafts = {} if readers else self._drafting.plan(decoding, traits, free_tokens)
+        is_plain = max(counts, default=0) == 1
+        drafts = self._drafting.plan(decoding, traits, free_tokens) if is_plain else {}
         parts = [
             Part(sequence, count + drafts.get(sequence, 0), drafts.get(sequence, 0))
             for sequence, count in zip(turns, counts, strict=True)

@@ -12,7 +12,8 @@ from appliance.backends.base import TokenArray, Tokenizer
 from appliance.core.request import ChatPrompt, EncodeRequest, FillPrompt, GenerateRequest, Prompt, Request, TextPrompt
 from appliance.errors import ContextLengthExceeded, InvalidRequest, wrong_task
 
-from .chat.template import ChatTemplate
+from .chat.speech import ChatFormat, Speech
+from .constraint import CompiledGrammar, Grammars
 
 _log = logging.getLogger(__name__)
 
@@ -30,31 +31,37 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class PreparedRequest:
-    """A request with its prompt as `(num_prompt_tokens,) int32`."""
+    """A request with its prompt as `(num_prompt_tokens,) int32`, and the grammar that its answer has to obey.
+
+    `speech` says how the answer to a chat is read.
+    """
 
     request: GenerateRequest
     tokens: TokenArray
     arrival: Arrival
+    grammar: CompiledGrammar | None = None
+    speech: Speech | None = None
 
 
 class PromptReader:
     """Turns prompts into tokens with one model's vocabulary and template."""
 
     def __init__(self, tokenizer: Tokenizer, max_context_tokens: int) -> None:
-        bos_text = "" if tokenizer.bos_id is None else tokenizer.special_text(tokenizer.bos_id)
-        eos_text = next((tokenizer.special_text(token) for token in sorted(tokenizer.eos_ids)), "")
         self._tokenizer = tokenizer
-        self._bos_text = bos_text
-        self._template = ChatTemplate(tokenizer.chat_template, bos_text, eos_text)
-        if self._template.is_fallback:
+        self._format = ChatFormat(tokenizer)
+        if self._format.is_fallback:
             _log.warning("the model brings no chat template; chats are written as ChatML")
+        self._grammars = Grammars(tokenizer)
         self._max_context_tokens = max_context_tokens
 
     def prepare(self, request: Request, arrival: Arrival) -> PreparedRequest:
         """Return the request with its tokens. Raises: InvalidRequest, ContextLengthExceeded, BackendError."""
         if isinstance(request, EncodeRequest):
             raise wrong_task(request.model, "generate")
-        tokens = self._tokens(request.prompt)
+        rendered = self.render(request.prompt) if isinstance(request.prompt, ChatPrompt) else None
+        tokens = self.tokens(request.prompt) if rendered is None else self._encoded(rendered)
+        if request.context:
+            tokens = self._behind(request.context, tokens)
         vocab_size = self._tokenizer.vocab_size
         if len(tokens) == 0:
             raise InvalidRequest("the prompt is empty; give it at least one token", param="prompt")
@@ -62,23 +69,51 @@ class PromptReader:
             raise InvalidRequest(f"the prompt holds token ids outside [0, {vocab_size})", param="prompt")
         if len(tokens) >= self._max_context_tokens:
             raise ContextLengthExceeded(
-                f"the prompt has {len(tokens)} tokens, and model '{request.model}' has a context of "
-                f"{self._max_context_tokens} tokens, of which the answer needs one; shorten the prompt, or set "
-                "engine.context_tokens higher if the model was made for more",
+                # Clients know this error by these words, and then shorten the prompt or take another model.
+                f"the prompt has {len(tokens)} tokens; this model's maximum context length is "
+                f"{self._max_context_tokens} tokens, of which the answer needs one (model '{request.model}'); shorten "
+                "the prompt, or set engine.context_tokens higher if the model was made for more",
                 param="messages" if isinstance(request.prompt, ChatPrompt) else "prompt",
             )
-        return PreparedRequest(request, tokens, arrival)
+        if not isinstance(request.prompt, ChatPrompt) or rendered is None:
+            return PreparedRequest(request, tokens, arrival, self._grammars.compile(request.constraint))
+        speech = self._format.speech(request.prompt, rendered, has_constraint=request.constraint is not None)
+        grammar = self._grammar(request, request.prompt, speech)
+        return PreparedRequest(request, tokens, arrival, grammar, speech)
 
-    def _tokens(self, prompt: Prompt) -> TokenArray:
+    def render(self, prompt: ChatPrompt) -> str:
+        """Return the conversation as text. Raises: InvalidRequest, BackendError."""
+        return self._format.render(prompt)
+
+    def tokens(self, prompt: Prompt) -> TokenArray:
+        """Return the tokens of any prompt, unchecked. Raises: InvalidRequest, BackendError."""
         if isinstance(prompt, ChatPrompt):
-            text = self._template.render(prompt.messages, prompt.template_kwargs)
-            writes_bos = bool(self._bos_text) and text.startswith(self._bos_text)
-            return self._tokenizer.encode(text, parse_special=True, add_bos=not writes_bos)
+            return self._encoded(self.render(prompt))
         if isinstance(prompt, TextPrompt):
             return self._tokenizer.encode(prompt.text, parse_special=True, add_bos=True)
         if isinstance(prompt, FillPrompt):
             return self._fill(prompt)
         return np.array(prompt.tokens, np.int32)
+
+    def _behind(self, context: tuple[int, ...], tokens: TokenArray) -> TokenArray:
+        """Return the tokens behind those of an earlier exchange: they begin no text any more."""
+        begins = len(tokens) > 0 and tokens[0] == self._tokenizer.bos_id
+        return np.concatenate((np.array(context, np.int32), tokens[1:] if begins else tokens))
+
+    def _encoded(self, rendered: str) -> TokenArray:
+        bos_text = self._format.bos_text
+        writes_bos = bool(bos_text) and rendered.startswith(bos_text)
+        return self._tokenizer.encode(rendered, parse_special=True, add_bos=not writes_bos)
+
+    def _grammar(self, request: GenerateRequest, prompt: ChatPrompt, speech: Speech) -> CompiledGrammar | None:
+        """Return the grammar of an answer in a chat. Raises: InvalidRequest, where it is asked for and cannot be."""
+        try:
+            return self._grammars.compile(request.constraint, speech.tools_grammar)
+        except InvalidRequest:
+            is_asked_for = prompt.tool_choice.mode == "required" or any(tool.is_strict for tool in prompt.tools)
+            if request.constraint is not None or is_asked_for:
+                raise
+            return None  # nobody asked for it: it only helps a model to write its calls well
 
     def _fill(self, prompt: FillPrompt) -> TokenArray:
         """Return the tokens in the order prefix, suffix, middle.

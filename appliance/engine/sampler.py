@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from appliance.backends.base import LogitsArray, TokenArray
-from appliance.core.sampling import REPEAT_WINDOW_TOKENS, SamplingParams
+from appliance.core.sampling import SamplingParams
 from appliance.errors import InvalidRequest
 
 from .filters import WeightArray, keep_min_p, keep_top_p, nucleus_size, pick, typical
@@ -63,7 +63,7 @@ def _block_sums(weights: LogitsArray) -> LogitsArray:
 class Sampler:
     """Chooses the tokens of one sequence (one choice of a request) and remembers them for the penalties.
 
-    `prompt_tail` ends the prompt (its last `REPEAT_WINDOW_TOKENS` are enough); `banned` tokens are never chosen.
+    `prompt_tail` ends the prompt (its last `repeat_window_tokens` are enough); `banned` tokens are never chosen.
     Raises: InvalidRequest when `logit_bias` names a token outside the vocabulary.
     """
 
@@ -81,7 +81,7 @@ class Sampler:
         self._banned = banned
         self._bias_ids, self._bias = _checked_bias(params.logit_bias, vocab_size)
         self._inverse_temperature = 1.0 / max(params.temperature, _COLDEST)
-        self._window = np.asarray(prompt_tail[-REPEAT_WINDOW_TOKENS:], np.int32)
+        self._window = np.asarray(prompt_tail[-params.repeat_window_tokens :], np.int32)
         self._generated: dict[int, int] = {}
         self._generated_ids = np.empty(64, np.int32)
         self._generated_counts = np.zeros(64, np.float32)
@@ -108,7 +108,7 @@ class Sampler:
         """Count a token of the output, whether it was sampled here or forced."""
         params = self._params
         if params.repeat_penalty != 1:
-            self._window = np.append(self._window, np.int32(token))[-REPEAT_WINDOW_TOKENS:]
+            self._window = np.append(self._window, np.int32(token))[-params.repeat_window_tokens :]
         if params.presence_penalty or params.frequency_penalty:
             self._count(token)
 

@@ -9,20 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from appliance.backends.base import LogitsArray, TokenArray, Tokenizer
-from appliance.core.events import Delta, Finished, FinishReason, Timings, TokenLogprob, Usage
-from appliance.core.request import PRIORITY_RANK
+from appliance.core.events import Delta, Finished, FinishReason, PromptEcho, Timings, TokenLogprob, Usage
+from appliance.core.request import PRIORITY_RANK, FillPrompt, TextPrompt
 
+from .answer import AnswerText, Spoken
 from .batcher import Work
 from .blocks import Block
-from .detokenize import Detokenizer
-from .logprobs import probability, token_logprobs
+from .choosing import Choosing
 from .prefix import EVERYBODY, scope_of
 from .prompt import PreparedRequest
-from .sampler import Sampler, Scratch
+from .prompt_scores import PromptScores
+from .sampler import Scratch
 from .speculate import Drafter
-from .stops import StopMatcher
-
-PROBABILITY_EVERY_TOKENS = 16  # a log-sum-exp costs as much as drawing a token, so the metric takes one in so many
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,12 @@ class Sequence:
         self.choice = choice
         self.turn = (PRIORITY_RANK[request.priority], arrival.rank, number)
         self.caller, self.weight = arrival.caller, arrival.weight
-        self.scope = EVERYBODY if request.cache_prompt else scope_of("private", request.id, is_private=True)
+        is_scored = request.echoes_prompt and request.logprobs is not None
+        is_shared = request.cache_prompt and not is_scored
+        self.scope = EVERYBODY if is_shared else scope_of("private", request.id, is_private=True)
+        self.scores: PromptScores | None = None
+        if is_scored and choice == 0:  # one of the choices does it for all
+            self.scores = PromptScores(prepared.tokens, request.logprobs or 0, vocabulary.tokenizer)
         self.parked: Block | None = None
         self.drafter: Drafter | None = None
         self.handle: int | None = None
@@ -62,19 +65,15 @@ class Sequence:
         self._buffer = np.empty(self._end, np.int32)
         self._buffer[:num_prompt] = prepared.tokens
         self._tokenizer = vocabulary.tokenizer
-        eos_ids = vocabulary.tokenizer.eos_ids
-        self._eos_ids = frozenset() if request.stop.ignore_eos else eos_ids
-        self._sampler = Sampler(
-            request.sampling,
-            vocabulary.tokenizer.vocab_size,
-            choice,
-            vocabulary.scratch,
-            prompt_tail=prepared.tokens,
-            banned=np.array(sorted(eos_ids - self._eos_ids), np.int32),
+        self._eos_ids = frozenset() if request.stop.ignore_eos else vocabulary.tokenizer.eos_ids
+        self._choosing = Choosing(
+            request, choice, prepared.tokens, vocabulary.tokenizer, vocabulary.scratch, prepared.grammar
         )
-        self._detokenizer = Detokenizer(vocabulary.tokenizer)
-        self._stops = StopMatcher(request.stop.strings)
-        self._probabilities: list[float] = []
+        self._num_drawn_end = num_prompt
+        self._forced: list[int] = []
+        self._speech = prepared.speech
+        self._answer = AnswerText(vocabulary.tokenizer, request.stop.strings, prepared.speech)
+        self._has_ended_thinking = False
         self._created_s = arrival.received_s - arrival.waited_s
         self._admitted_s: float | None = None
         self._first_token_s: float | None = None
@@ -102,7 +101,9 @@ class Sequence:
     @property
     def work(self) -> Work:
         """What the batcher needs to know."""
-        return Work(self.num_computed, self.num_tokens - self.num_computed)
+        num_pending = self.num_tokens - self.num_computed
+        num_forced = min(self.num_tokens - self._num_drawn_end, num_pending - 1)
+        return Work(self.num_computed, num_pending, num_forced, is_scored=self.scores is not None)
 
     def admit(self, handle: int, num_cached: int, now_s: float) -> bool:
         """Take a handle that already holds the first `num_cached` tokens. Returns whether it is the first time."""
@@ -134,10 +135,12 @@ class Sequence:
         return self.drafter.acceptance
 
     def draft(self, num_tokens: int) -> TokenArray:
-        """Return a guess of what follows, `(num_tokens,) int32`, written behind the tokens until they come."""
+        """Return a guess of what follows, at most so many tokens. It is written behind those that came."""
         assert self.drafter is not None
         guess = self.drafter.draft(num_tokens)
-        self._buffer[self.num_tokens : self.num_tokens + num_tokens] = guess
+        if self._is_constrained:
+            guess = self._choosing.possible(guess)
+        self._buffer[self.num_tokens : self.num_tokens + len(guess)] = guess
         return guess
 
     def note_draft(self, num_drafted: int, num_accepted: int) -> None:
@@ -149,30 +152,69 @@ class Sequence:
 
     def accept(self, row: LogitsArray, clock: Callable[[], float]) -> Delta:
         """Draw the next token from `row`, `(vocab_size,) float32`, which may be written to; set `finish_reason`."""
-        wanted = self.request.logprobs
-        num_generated = self.num_tokens - self.num_prompt
-        is_measured = wanted is not None or num_generated % PROBABILITY_EVERY_TOKENS == 0
-        raw = row.copy() if is_measured and self._sampler.writes_row else row
-        token = self._sampler.sample(row)
-        self._sampler.accept(token)
-        if num_generated == 0:
+        token, logprobs = self._choosing.choose(row, is_constrained=self._is_constrained)
+        delta = self._append(token, logprobs, clock)
+        self._num_drawn_end = self.num_tokens
+        return delta
+
+    def force(self, *tokens: int) -> None:
+        """Let these tokens come next, whatever the model would write."""
+        self._forced += tokens
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether nothing is drawn next: the sequence is over, or something is forced."""
+        return self.finish_reason is not None or bool(self._forced)
+
+    def begin(self, clock: Callable[[], float]) -> list[Delta]:
+        """Return what comes before the first row is drawn from: tokens that are forced, or the end without any."""
+        if self.num_tokens > self.num_prompt:
+            return []
+        if not self.num_left:
+            self.finish_reason = "length"
+        return self.append_forced(clock)
+
+    def append_forced(self, clock: Callable[[], float]) -> list[Delta]:
+        """Append what follows without being drawn: what was forced, and what the grammar leaves no choice about."""
+        deltas: list[Delta] = []
+        while self.finish_reason is None:
+            tokens, self._forced = self._forced, []
+            if not tokens and self._is_constrained:
+                tokens = self._choosing.forced()
+            if not tokens:
+                break
+            for token in tokens:
+                if self.finish_reason is None:
+                    self._choosing.follow(token, is_constrained=self._is_constrained)
+                    deltas.append(self._append(token, (), clock))
+        return deltas
+
+    @property
+    def _is_constrained(self) -> bool:
+        """Whether a grammar says what comes next: it does once the model has thought."""
+        return self._choosing.has_grammar and not self._answer.is_in_prompts_thinking
+
+    def _append(self, token: int, logprobs: tuple[TokenLogprob, ...], clock: Callable[[], float]) -> Delta:
+        if self.num_tokens == self.num_prompt:
             self._first_token_s = clock()
         self._buffer[self.num_tokens] = token
         self.num_tokens += 1
-        logprobs: tuple[TokenLogprob, ...] = ()
-        if wanted is not None:
-            logprobs = (token_logprobs(raw, token, wanted, self._tokenizer),)
-            self._probabilities.append(float(np.exp(logprobs[0].logprob)))
-        elif is_measured:
-            self._probabilities.append(probability(raw, token))
+        spoken = self._spoken(token)
+        self._end_long_thinking()
         return Delta(
             id=self.request.id,
             choice=self.choice,
             num_tokens=1,
-            text=self._text_of(token),
-            logprobs=() if self.finish_reason == "stop" and token in self._eos_ids else logprobs,
+            text=spoken.text,
+            reasoning=spoken.reasoning,
+            tool_calls=spoken.tool_calls,
+            logprobs=() if token in self._eos_ids else logprobs,
             timings=self.timings(clock()) if self.request.timings_per_token else None,
         )
+
+    def echo(self, logprobs: tuple[TokenLogprob | None, ...] = ()) -> PromptEcho:
+        """Return the event that repeats the prompt."""
+        return PromptEcho(id=self.request.id, text=self._prompt_text, logprobs=logprobs)
 
     def finished(self, now_s: float) -> Finished:
         """Return the event that ends this choice."""
@@ -181,17 +223,20 @@ class Sequence:
             prompt_tokens=self.num_prompt,
             cached_tokens=self.cached_tokens,
             completion_tokens=self.num_tokens - self.num_prompt,
+            reasoning_tokens=self._answer.reasoning_tokens,
             accepted_draft_tokens=self.accepted_draft_tokens,
             rejected_draft_tokens=self.rejected_draft_tokens,
         )
-        mean = sum(self._probabilities) / len(self._probabilities) if self._probabilities else None
         return Finished(
             id=self.request.id,
             choice=self.choice,
             reason=self.finish_reason,
             usage=usage,
             timings=self.timings(now_s),
-            mean_token_probability=mean,
+            mean_token_probability=self._choosing.mean_probability,
+            stop_string=self._answer.stop_string,
+            sum_logprob=self._choosing.sum_logprob,
+            tokens=tuple(self.tokens.tolist()) if self.request.returns_tokens else (),
         )
 
     def timings(self, now_s: float) -> Timings:
@@ -200,19 +245,39 @@ class Sequence:
         first_s = now_s if self._first_token_s is None else self._first_token_s
         return Timings(queue_s=admitted_s - self._created_s, prefill_s=first_s - admitted_s, decode_s=now_s - first_s)
 
-    def _text_of(self, token: int) -> str:
-        """Return the text that is certain now, and set the finish reason if the sequence ends here."""
+    def _spoken(self, token: int) -> Spoken:
+        """Return what is certain of the answer now, and set the finish reason if the sequence ends here."""
+        answer = self._answer
         if token in self._eos_ids:
             self.finish_reason = "stop"
-            text, stopped = self._stops.feed(self._detokenizer.flush())
+            spoken = answer.finish()
         else:
-            text, stopped = self._stops.feed(self._detokenizer.feed(token))
-            if not stopped and self.num_tokens == self._end:
-                self.finish_reason = "length"
-                last, stopped = self._stops.feed(self._detokenizer.flush())
-                text += last
-        if stopped:
+            spoken = answer.feed(token)
+            is_complete = self._choosing.is_complete
+            if not answer.has_ended and (is_complete or self.num_tokens == self._end):
+                self.finish_reason = "stop" if is_complete else "length"
+                spoken = spoken.followed_by(answer.finish())
+        if answer.has_ended:
             self.finish_reason = "stop"
-        elif self.finish_reason is not None:
-            text += self._stops.flush()
-        return text
+        if self.finish_reason == "stop" and answer.has_called:
+            self.finish_reason = "tool_calls"
+        return spoken
+
+    def _end_long_thinking(self) -> None:
+        """Force the end of the thinking, once, where the model has thought for as long as it may."""
+        speech, answer = self._speech, self._answer
+        if speech is None or speech.max_thinking_tokens is None or not answer.is_thinking or self._has_ended_thinking:
+            return
+        if answer.reasoning_tokens >= speech.max_thinking_tokens:
+            self._has_ended_thinking = True
+            self.force(*speech.thinking_end)
+
+    @property
+    def _prompt_text(self) -> str:
+        prompt = self.request.prompt
+        if isinstance(prompt, TextPrompt):
+            return prompt.text
+        if isinstance(prompt, FillPrompt):
+            return prompt.prefix
+        pieces = map(self._tokenizer.token_bytes, self._buffer[: self.num_prompt].tolist())
+        return b"".join(pieces).decode(errors="replace")

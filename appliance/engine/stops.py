@@ -12,11 +12,12 @@ class StopMatcher:
         self._strings = tuple(string for string in strings if string)
         self._first_characters = frozenset(string[0] for string in self._strings)
         self._held = ""
+        self.matched: str | None = None
 
     def feed(self, text: str) -> tuple[str, bool]:
         """Return the text that can no longer become part of a stop string, and whether one was completed.
 
-        After a stop string nothing more comes out, and nothing may be fed.
+        After a stop string, which `matched` then names, nothing more comes out, and nothing may be fed.
         """
         if not self._strings:
             return text, False
@@ -24,7 +25,9 @@ class StopMatcher:
         found = [(start + len(string), start) for string in self._strings if (start := text.find(string)) >= 0]
         if found:
             self._held = ""
-            return text[: min(found)[1]], True
+            end, start = min(found)
+            self.matched = text[start:end]
+            return text[:start], True
         safe = self._undecided_from(text)
         self._held = text[safe:]
         return text[:safe], False

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -29,6 +30,7 @@ from appliance.core.messages import (
     LoadFailed,
     Loading,
     MemoryPressure,
+    OpenVocabulary,
     Pause,
     Ready,
     Resume,
@@ -37,6 +39,7 @@ from appliance.core.messages import (
     ToWorker,
 )
 from appliance.core.plan import Calibration, LoadPlan, SnapshotTiers
+from appliance.core.request import ReadRequest
 from appliance.core.traits import ModelTraits
 from appliance.errors import ApplianceError, BackendError, OutOfDeviceMemory, to_info
 from appliance.link.frames import FrameReader, send_frame
@@ -49,6 +52,7 @@ from .prefix import Grid
 from .prompt import Arrival, PreparedRequest, PromptReader
 from .threads import calibrate
 from .tiers import Limits, Tiers
+from .vocabulary import answer, count
 
 STATS_EVERY_S = 1.0
 LOADING_EVERY_S = 0.1
@@ -196,7 +200,10 @@ class Worker:
             self._loads.put(message.plan)
         elif isinstance(message, Start):
             self._prepare(message)
-        else:
+        elif isinstance(message, ReadRequest):
+            assert isinstance(self._reader, PromptReader), "models that write are asked"
+            self._send([answer(partial(count, self._reader), message)])
+        elif not isinstance(message, OpenVocabulary):  # which is for processes without weights
             self._inbox.put(message)
 
     def _prepare(self, message: Start) -> None:

@@ -19,6 +19,7 @@ from .channel import Channel
 logger = logging.getLogger(__name__)
 
 WORKER_MODULE = "appliance.engine.worker"
+VOCABULARY_MODULE = "appliance.engine.vocabulary_worker"
 BASE_ENVIRON: Mapping[str, str] = {"PATH": os.defpath, "LANG": "C.UTF-8"}
 TUNING: Mapping[str, str] = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 """What a process must find when it starts, unless the operator says otherwise.
@@ -35,12 +36,12 @@ _LEVELS = logging.getLevelNamesMapping()
 _READ_BYTES = 2**16
 
 
-def worker_command(fd: int) -> list[str]:
+def worker_command(fd: int, module: str = WORKER_MODULE) -> list[str]:
     """Return the command of a worker that finds its socket at `fd`.
 
     `-P` keeps the current folder off the module path, where a folder named `models` would shadow ours.
     """
-    return [sys.executable, "-P", "-m", WORKER_MODULE, "--fd", str(fd)]
+    return [sys.executable, "-P", "-m", module, "--fd", str(fd)]
 
 
 def describe_exit(returncode: int, last_line: str | None) -> str:

@@ -16,7 +16,7 @@ from .fairness import Shares
 from .order import in_order
 from .placement import Placement
 from .queue_place import QueuePlace, estimate_wait_s
-from .residency import Resident, can_expire
+from .residency import Resident, can_expire, expires_at_s
 
 _DURATION_WEIGHT = 0.2
 
@@ -26,7 +26,7 @@ class ModelEntry:
     """A model that somebody asked for. `loaders` are the callers of an explicit load that still want it.
 
     `load_s` is how long its last load took, `mean_duration_s` how long a request has places, and `num_halvings` how
-    often its context was halved because the device had too little memory.
+    often its context was halved because the device had too little memory. `keep_alive_s` is what callers asked for.
     """
 
     plan: LoadPlan
@@ -45,6 +45,7 @@ class ModelEntry:
     load_s: float | None = None
     since_s: float = 0.0
     last_used_s: float = 0.0
+    keep_alive_s: float | None = None
     mean_duration_s: float = 1.0
     backoff: Backoff = field(default_factory=Backoff)
     stop_error: ApplianceError | None = None
@@ -127,6 +128,7 @@ class ModelEntry:
             is_pinned=self.is_pinned,
             is_busy=self.is_in_use,
             last_used_s=self.last_used_s,
+            keep_alive_s=self.keep_alive_s,
         )
 
     def due_s(self, keep_alive_s: float, load_timeout_s: float, now_s: float) -> list[float]:
@@ -141,12 +143,13 @@ class ModelEntry:
         elif self.is_in_backoff(now_s) and (self.waiting or self.is_pinned):
             due.append(self.backoff.retry_at_s)
         elif can_expire(self.as_resident()):
-            due.append(self.last_used_s + keep_alive_s)
+            due.append(expires_at_s(self.as_resident(), keep_alive_s))
         return due
 
     def status(self, keep_alive_s: float, now_s: float) -> LoadedModelStatus:
         """Return the row that operators see."""
-        expires = can_expire(self.as_resident()) and keep_alive_s != float("inf")
+        resident = self.as_resident()
+        expires_s = expires_at_s(resident, keep_alive_s) if can_expire(resident) else float("inf")
         return LoadedModelStatus(
             name=self.name,
             state=self.state,
@@ -161,6 +164,6 @@ class ModelEntry:
             tokens_per_s=self.stats.tokens_per_s if self.stats and self.running else 0.0,
             kv_used_tokens=self.stats.kv_used_tokens if self.stats else 0,
             kv_capacity_tokens=self.traits.kv_capacity_tokens if self.traits else self.plan.kv_capacity_tokens,
-            expires_in_s=max(0.0, self.last_used_s + keep_alive_s - now_s) if expires else None,
+            expires_in_s=max(0.0, expires_s - now_s) if expires_s != float("inf") else None,
             load_ratio=self.load_ratio if self.state == "loading" else None,
         )

@@ -72,7 +72,7 @@ def estimate_tokens(request: Request) -> float:
     """Return what a request will use, as far as can be told before it is tokenized."""
     if isinstance(request, GenerateRequest):
         output_tokens = DEFAULT_OUTPUT_TOKENS if request.stop.max_tokens is None else request.stop.max_tokens
-        return _prompt_tokens(request.prompt) + request.num_choices * output_tokens
+        return len(request.context) + _prompt_tokens(request.prompt) + request.num_choices * output_tokens
     return sum(_prompt_tokens(item) for item in request.inputs)
 
 

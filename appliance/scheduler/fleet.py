@@ -125,6 +125,7 @@ class Fleet:
     def stop(self, entry: ModelEntry, reason: str, now_s: float, error: ApplianceError | None = None) -> None:
         """End the model's worker; with `error`, as a failure."""
         entry.stop_error = error
+        entry.keep_alive_s = None
         self._enter(entry, "stopping", reason, now_s)
         self._effects.stop_worker(entry.name)
 

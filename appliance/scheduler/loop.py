@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from appliance.core.admin import LoadedModelStatus
 from appliance.core.caller import Caller
-from appliance.core.events import ModelCalibrated, ModelStateChanged, RequestEvent, SystemEvent
+from appliance.core.events import Failed, ModelCalibrated, ModelStateChanged, PromptRead, RequestEvent, SystemEvent
 from appliance.core.messages import FromWorker, LoadFailed, Loading, MemoryPressure, Ready, Stats
 from appliance.core.plan import LoadPlan
-from appliance.core.request import Request, RequestId
+from appliance.core.request import ReadRequest, Request, RequestId
 from appliance.errors import ApplianceError, BackendError, Draining, from_info, to_info
 from appliance.link.process import WorkerProcess
 from appliance.settings import SchedulerSettings
@@ -69,6 +69,10 @@ class SchedulerLoop:
         self._scheduler.on_cancel(request_id, self._clock(), error)
         self._after()
 
+    async def count(self, request: ReadRequest) -> PromptRead | None:
+        """Let the worker of a loaded model count a prompt's tokens; None when there is none. Raises: as `submit`."""
+        return await self._pool.read(request) if self._scheduler.is_loaded(request.model) else None
+
     async def load(self, model: str) -> AsyncIterator[float]:
         """Yield the progress of the model's load, 0 to 1; end when it is ready. Raises: ApplianceError."""
         loader = next(self._loader_ids)
@@ -107,6 +111,11 @@ class SchedulerLoop:
         self._scheduler.on_pin(model, is_pinned, self._clock())
         self._after()
 
+    def keep(self, model: str, keep_alive_s: float) -> None:
+        """Let the model stay for so long once nobody uses it, or for ever; 0 ends it then. Raises: ModelNotFound."""
+        self._scheduler.on_keep(model, keep_alive_s, self._clock())
+        self._after()
+
     def status(self) -> tuple[LoadedModelStatus, ...]:
         """Return a row for each model that has a worker, waits for one, or failed."""
         return self._scheduler.status(self._clock())
@@ -140,9 +149,11 @@ class SchedulerLoop:
         events: list[RequestEvent] = []
         is_settled = True
         for message in messages:
+            if isinstance(message, PromptRead | Failed):
+                self._pool.take_reading(model, message)
             if isinstance(message, RequestEvent):
                 events.append(message)
-            else:
+            elif not isinstance(message, PromptRead):
                 self._on_news(model, message, now_s)
                 is_settled = False
         if events:

@@ -6,11 +6,20 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from appliance.core.events import Failed, MemoryRanShort, ModelStateChanged, RequestEnded, RequestEvent, SystemEvent
+from appliance.core.events import (
+    Failed,
+    MemoryRanShort,
+    ModelStateChanged,
+    PromptRead,
+    RequestEnded,
+    RequestEvent,
+    SystemEvent,
+)
 from appliance.core.messages import FromWorker, Load, ToWorker
 from appliance.core.plan import LoadPlan
-from appliance.core.request import RequestId
+from appliance.core.request import ReadRequest, RequestId
 from appliance.errors import ApplianceError, Conflict, from_info, to_info
+from appliance.link.readings import Readings
 
 from .stream import Inbox
 
@@ -56,6 +65,7 @@ class WorkerPool:
         self._workers: dict[str, Worker] = {}
         self._inboxes: dict[RequestId, Inbox] = {}
         self._watchers: defaultdict[str, set[asyncio.Queue[News]]] = defaultdict(set)
+        self._readings: defaultdict[str, Readings] = defaultdict(Readings)
         self._is_empty = asyncio.Event()
         self._is_empty.set()
 
@@ -126,6 +136,16 @@ class WorkerPool:
         for inbox in touched:
             inbox.wake()
 
+    # Prompts that are only read
+
+    async def read(self, request: ReadRequest) -> PromptRead | None:
+        """Return what the model's worker reads, None when it ends before. Raises: what reading the prompt raises."""
+        return await self._readings[request.model].ask(request, self._workers[request.model].send)
+
+    def take_reading(self, model: str, message: PromptRead | Failed) -> None:
+        """Give an answer to whom it belongs."""
+        self._readings[model].take(message)
+
     # Watchers
 
     def watch(self, model: str) -> asyncio.Queue[News]:
@@ -158,6 +178,7 @@ class WorkerPool:
 
     def _exited(self, model: str, cause: str) -> None:
         self._workers.pop(model, None)
+        self._readings.pop(model, Readings()).end()
         if not self._workers:
             self._is_empty.set()
         self._on_exit(model, cause)

@@ -18,7 +18,10 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Resident(msgspec.Struct, frozen=True, kw_only=True):
-    """A model that has a worker. `num_bytes` was measured once it is ready, estimated before."""
+    """A model that has a worker. `num_bytes` was measured once it is ready, estimated before.
+
+    `keep_alive_s` is what callers asked for, None where the settings say it.
+    """
 
     name: str
     state: ModelState
@@ -26,6 +29,7 @@ class Resident(msgspec.Struct, frozen=True, kw_only=True):
     is_pinned: bool
     is_busy: bool
     last_used_s: float
+    keep_alive_s: float | None = None
 
 
 class Fits(msgspec.Struct, frozen=True):
@@ -84,8 +88,13 @@ def room_bytes(memory: Memory, residents: Sequence[Resident]) -> int:
 
 
 def expired(residents: Sequence[Resident], keep_alive_s: float, now_s: float) -> tuple[str, ...]:
-    """Return the models that nobody has used for `keep_alive_s` and that may go."""
-    return tuple(r.name for r in residents if can_expire(r) and now_s >= r.last_used_s + keep_alive_s)
+    """Return the models that nobody has used for their own or this time, and that may go."""
+    return tuple(r.name for r in residents if can_expire(r) and now_s >= expires_at_s(r, keep_alive_s))
+
+
+def expires_at_s(resident: Resident, keep_alive_s: float) -> float:
+    """Return when the model leaves if nobody uses it; `keep_alive_s` is the settings'."""
+    return resident.last_used_s + (keep_alive_s if resident.keep_alive_s is None else resident.keep_alive_s)
 
 
 def can_expire(resident: Resident) -> bool:

@@ -59,6 +59,8 @@ class Scheduler:
         placement = Placement(record=record, cost_tokens=estimate_tokens(request), since_s=now_s)
         self._check(entry, placement, now_s)
         self._requests[request.id] = entry.waiting[request.id] = placement
+        if request.keep_alive_s is not None:
+            entry.keep_alive_s = request.keep_alive_s
         entry.shares.enter(caller.id)
         self._effects.publish(record.queued())
         self._settle(now_s)
@@ -111,6 +113,14 @@ class Scheduler:
         if entry is not None:
             entry.is_pinned = is_pinned
             self._settle(now_s)
+
+    def on_keep(self, model: str, keep_alive_s: float, now_s: float) -> None:
+        """Let an idle model stay for so long instead of as the settings say, until it is stopped; 0: not at all.
+
+        It still leaves when another needs its memory. Raises: ModelNotFound.
+        """
+        self._fleet.ask(model).keep_alive_s = keep_alive_s
+        self._fleet.stop_expired(now_s)
 
     def on_drain(self, now_s: float) -> None:
         """Let nothing in any more; what runs may end, what waits is told to go elsewhere."""

@@ -19,16 +19,21 @@ from models.manifest import ModelManifest
 from models.names import InvalidModelName
 from models.store import ModelStore
 
+from .adoption import Adoption
 from .installed import Installed, name_of
 
 
 class ModelCare:
     """What an operator does to models. Files are read and deleted on another thread than the daemon's own."""
 
-    def __init__(self, store: ModelStore, installed: Installed, scheduler: SchedulerLoop) -> None:
+    def __init__(
+        self, store: ModelStore, installed: Installed, scheduler: SchedulerLoop, adoption: Adoption | None = None
+    ) -> None:
+        """Without `adoption`, a new model runs as its files are."""
         self._store = store
         self._installed = installed
         self._scheduler = scheduler
+        self._adoption = adoption
 
     def models(self) -> tuple[InstalledModel, ...]:
         """Return all models."""
@@ -41,10 +46,12 @@ class ModelCare:
     async def add(self, order: AddModel) -> AsyncIterator[ProgressEvent]:
         """Take a file in, yielding progress and at last `Done`. Raises: InvalidRequest, Conflict."""
         adding = self._store.add(Path(order.path), order.name, order.copy, time.time())
-        with _store_errors():
+        with store_errors():
             async for step in _on_a_thread(adding):
                 if isinstance(step, ModelManifest):
                     self._installed.refresh()
+                    async for ratio in self._adopted(step):
+                        yield Progress(text="compiling for this processor", done=ratio, total=1.0, unit="ratio")
                     yield Done(model=self.model(name_of(step)))
                 else:
                     yield Progress(text=step.text, done=step.done_bytes, total=step.total_bytes, unit="bytes")
@@ -63,15 +70,22 @@ class ModelCare:
     async def remove(self, name: str) -> Removed:
         """Forget a model that is not in memory. Raises: ModelNotFound, Conflict."""
         canonical = self._installed.resolve(name)
-        status = self._loaded().get(canonical)
-        if status is not None and status.state in ("loading", "ready", "stopping"):
+        if status := self.status(canonical):
             raise Conflict(f"model {canonical!r} is {status.state}; unload it first")
         manifest = self._store.get(canonical)
-        with _store_errors():
+        with store_errors():
             freed_bytes = await asyncio.to_thread(self._store.remove, canonical)
         self._installed.refresh()
         kept_path = manifest.adopted_path if manifest else None
         return Removed(name=canonical, freed_bytes=freed_bytes, kept_path=kept_path)
+
+    async def discard(self, name: str) -> Removed:
+        """Forget a model, which leaves memory first. Raises: ModelNotFound, Conflict, InvalidRequest."""
+        canonical = self._installed.resolve(name)
+        if self._installed.manifest(canonical).files[0].role == "embedded":
+            raise InvalidRequest(f"{canonical!r} is part of the appliance and cannot be removed", param="model")
+        await self._scheduler.unload(canonical)
+        return await self.remove(canonical)
 
     async def load(self, name: str) -> AsyncIterator[ProgressEvent]:
         """Bring a model into memory, yielding progress and at last `Done`. Raises: what loading raises."""
@@ -84,9 +98,47 @@ class ModelCare:
         """Take a model out of memory; what runs on it is finished first."""
         await self._scheduler.unload(self._installed.resolve(name))
 
+    def keep(self, name: str, keep_alive_s: float) -> None:
+        """Let a model stay for so long once nobody uses it; it still leaves when another needs its memory.
+
+        Raises: ModelNotFound; Conflict, where a pinned one is to leave at once.
+        """
+        if keep_alive_s == 0:
+            status = self.status(name)
+            if status is None:
+                return
+            if status.is_pinned:
+                raise Conflict(f"model {name!r} is pinned; let it go first: appliance models pin {name} --off")
+        self._scheduler.keep(self._installed.resolve(name), keep_alive_s)
+
+    def status(self, name: str) -> LoadedModelStatus | None:
+        """Return how a model is in memory, None when it is not there."""
+        try:
+            status = self._loaded().get(self._installed.resolve(name))
+        except ModelNotFound:
+            return None
+        return status if status is not None and status.state in ("loading", "ready", "stopping") else None
+
+    def context_tokens(self, name: str) -> int | None:
+        """Return the context that a model has, or would have if it were loaded now; None where it cannot be."""
+        status = self.status(name)
+        return status.context_tokens if status else self.model(name).context_tokens
+
+    def in_memory(self) -> tuple[tuple[InstalledModel, LoadedModelStatus], ...]:
+        """Return all models that are in memory, or on their way there."""
+        loaded = self._loaded()
+        here = [status for status in loaded.values() if status.state in ("loading", "ready")]
+        return tuple((self._installed.view(status.name, loaded), status) for status in here)
+
     def pin(self, name: str, is_pinned: bool) -> None:
         """Keep a model in memory whatever happens, or let it go again when it is idle."""
         self._scheduler.pin(self._installed.resolve(name), is_pinned)
+
+    async def _adopted(self, manifest: ModelManifest) -> AsyncIterator[float]:
+        if self._adoption is not None:
+            name = name_of(manifest)
+            async for ratio in self._adoption.run(name, self._installed.artefact(name), manifest.details):
+                yield ratio
 
     def _loaded(self) -> dict[str, LoadedModelStatus]:
         return {status.name: status for status in self._scheduler.status()}
@@ -120,7 +172,7 @@ async def _on_a_thread(
 
 
 @contextmanager
-def _store_errors() -> Generator[None, None, None]:
+def store_errors() -> Generator[None, None, None]:
     """Turn the store's errors into ours."""
     try:
         yield

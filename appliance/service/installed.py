@@ -6,10 +6,10 @@ from difflib import get_close_matches
 import msgspec
 
 from appliance.core.admin import InstalledModel, LoadedModelStatus, ModelLoss
-from appliance.core.plan import LoadPlan
+from appliance.core.plan import Artefact, LoadPlan
 from appliance.core.traits import ModelTask
 from appliance.errors import ApplianceError, InvalidRequest, ModelNotFound, can_do, wrong_task
-from models.manifest import ModelManifest
+from models.manifest import ModelManifest, ModelPreset
 from models.names import InvalidModelName, ModelName
 from models.store import ModelStore
 
@@ -66,8 +66,30 @@ class Installed:
         if base not in self._manifests:
             self.refresh()
         if base not in self._manifests:
-            raise ModelNotFound(f"no model is called {base!r}{self._nearest(base)}", param="model")
+            raise ModelNotFound(f"model {base!r} not found{self._nearest(base)}", param="model")
         return self._manifests[base]
+
+    def preset(self, canonical: str) -> ModelPreset | None:
+        """Return what a model begins with that was made of another; None for any other, and one that is not there."""
+        try:
+            return self.manifest(canonical).preset
+        except ModelNotFound:
+            return None
+
+    def presets(self) -> dict[str, ModelPreset]:
+        """Return what models begin with, of those that begin with anything."""
+        return {name: manifest.preset for name, manifest in self._manifests.items() if manifest.preset is not None}
+
+    def artefact(self, canonical: str) -> Artefact:
+        """Return where the model's files are. Raises: ModelNotFound."""
+        return artefact_of(self._store, self.manifest(canonical))
+
+    def artefacts(self) -> tuple[tuple[Artefact, tuple[str, ...]], ...]:
+        """Return where the files of all models are, each with the names that models of these files have."""
+        names: dict[str, list[str]] = {}
+        for name, manifest in self._manifests.items():
+            names.setdefault(manifest.digest, []).append(name)
+        return tuple((self.artefact(each[0]), tuple(each)) for each in names.values())
 
     def plan(self, canonical: str) -> LoadPlan:
         """Return how the model would be run now. Raises: ModelNotFound and what the choice of a backend raises."""
@@ -116,6 +138,16 @@ class Installed:
     def _nearest(self, base: str) -> str:
         near = get_close_matches(base, self._manifests, n=1)
         return f"; did you mean {near[0]!r}?" if near else "; `appliance models list` shows those that are installed"
+
+
+def artefact_of(store: ModelStore, manifest: ModelManifest) -> Artefact:
+    """Return a model's files as a backend opens them."""
+    return Artefact(
+        format=manifest.format,
+        path=str(store.opened_path(manifest)),
+        digest=manifest.digest,
+        compiled_path=str(store.compiled_path(manifest)),
+    )
 
 
 def name_of(manifest: ModelManifest) -> str:

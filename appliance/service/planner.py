@@ -4,17 +4,20 @@ from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
+from appliance.backends.registry import adopted_by
 from appliance.backends.select import select
 from appliance.caches.kv_disk import KvDisk
 from appliance.core.events import ModelStateChanged, SystemEvent
 from appliance.core.fingerprint import kv_fingerprint
 from appliance.core.hardware import HardwareSnapshot
-from appliance.core.plan import Artefact, BackendDescriptor, LoadPlan
+from appliance.core.plan import BackendDescriptor, LoadPlan
 from appliance.errors import BackendError, ModelNotFound
 from appliance.service.calibrations import Calibrations
 from appliance.settings import Settings
 from models.manifest import ModelManifest
 from models.store import ModelStore
+
+from .installed import artefact_of
 
 
 class Planner:
@@ -47,17 +50,13 @@ class Planner:
         if changed := self._store.changed_files(manifest):
             raise BackendError(f"model {model!r} is not what was added; add it again ({'; '.join(changed)})")
         held_bytes = sum(self._held_bytes.values())
+        artefact = artefact_of(self._store, manifest)
         plan = select(
             model,
-            Artefact(
-                format=manifest.format,
-                path=str(self._store.opened_path(manifest)),
-                digest=manifest.digest,
-                compiled_path=str(self._store.compiled_path(manifest)),
-            ),
+            artefact,
             manifest.details,
             self._snapshot,
-            self._able(model, manifest, variant),
+            self._able(model, manifest, variant, adopted_by(artefact, self._snapshot)),
             self._settings.engine,
             self._settings.kv,
             memory_available_bytes=self._memory() + held_bytes,
@@ -95,10 +94,15 @@ class Planner:
             return plan
         return self._calibrations.apply(plan)
 
-    def _able(self, model: str, manifest: ModelManifest, variant: str | None) -> Sequence[BackendDescriptor]:
-        """Return the backends that the variant leaves: the one that it names, or all when it names the file's own."""
+    def _able(
+        self, model: str, manifest: ModelManifest, variant: str | None, adopted: str | None
+    ) -> Sequence[BackendDescriptor]:
+        """Return the backends that the variant leaves: the one that it names, or all when it names the file's own.
+
+        First stands the one that the model was made ready for.
+        """
         if variant is None or variant == manifest.details.quantization:
-            return self._descriptors
+            return sorted(self._descriptors, key=lambda descriptor: descriptor.name != adopted)
         named = [descriptor for descriptor in self._descriptors if descriptor.name == variant]
         if not named:
             raise ModelNotFound(f"{model!r}: there is no variant {variant!r} of this model", param="model")

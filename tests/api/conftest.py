@@ -10,12 +10,14 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
+from anthropic import Anthropic
 from openai import OpenAI
 
 from appliance.api.app import Parts, build_api
 from appliance.api.server import HttpServer, bind, url_of
 from appliance.api.sse import StreamTiming
 from appliance.core.hardware import Bandwidth
+from appliance.database import DATABASE_FILE
 from appliance.hardware.probe import probe
 from appliance.jobs.jobs import Jobs, JobSources
 from appliance.ops.doctor.doctor import Doctor
@@ -26,11 +28,20 @@ from appliance.ops.ready import Readiness
 from appliance.ops.report import StatusReport
 from appliance.ops.requests import RequestLog
 from appliance.service.care import ModelCare
+from appliance.service.copies import ModelCopies
 from appliance.service.generate import Generation
 from appliance.service.installed import Installed
-from appliance.settings import JobsSettings, ServerSettings, Settings
+from appliance.service.kernels import KernelCare
+from appliance.service.responses.conversations import Conversations
+from appliance.service.responses.responses import Responses
+from appliance.service.responses.room import Room
+from appliance.service.responses.storage import ResponseStorage
+from appliance.service.tunings import Tunings
+from appliance.service.vocabulary import Vocabularies, vocabulary_process
+from appliance.settings import JobsSettings, ResponsesSettings, ServerSettings, Settings
 from models.store import ModelStore
-from tests.fakes import FakeScheduler, load_plan
+from tests.api.claude import client
+from tests.fakes import FakeScheduler, load_plan, machine
 from tests.job_child import ENVIRONMENT, KINDS
 from tests.unit.hardware.machines import tree_of
 
@@ -73,10 +84,11 @@ def pi_5() -> Machine:
     )
 
 
-def build(home: Path, timing: StreamTiming) -> Daemon:
-    scheduler: Any = FakeScheduler()
+def build(home: Path, timing: StreamTiming, server: ServerSettings = SERVER, scheduler: Any = None) -> Daemon:
+    scheduler = scheduler or FakeScheduler()
     store, readiness = ModelStore(home), Readiness("guide")
     installed = Installed(store, lambda model, manifest, variant: load_plan(model), "guide")
+    care = ModelCare(store, installed, scheduler)
     report = StatusReport(
         scheduler=scheduler,
         readiness=readiness,
@@ -87,18 +99,28 @@ def build(home: Path, timing: StreamTiming) -> Daemon:
         home=home,
         default_model="guide",
     )
+    generation = Generation(scheduler, installed.preset)
+    vocabularies = Vocabularies(installed, scheduler, vocabulary_process(ENVIRONMENT))
+    kept = ResponseStorage(home / DATABASE_FILE, ResponsesSettings())
     parts = Parts(
-        server=SERVER,
+        server=server,
         installed=installed,
-        generation=Generation(scheduler),
-        care=ModelCare(store, installed, scheduler),
+        generation=generation,
+        responses=Responses(kept, generation, Room(care, vocabularies).fits),
+        conversations=Conversations(kept),
+        vocabularies=vocabularies,
+        care=care,
+        copies=ModelCopies(store, installed, care),
+        kernels=KernelCare(
+            installed, machine(), Tunings(home / "calibration", machine().processor, lambda: None), lambda: False
+        ),
         keys=KeyStore(home / "keys"),
         metrics=Metrics(),
         requests=RequestLog(),
         readiness=readiness,
         report=report,
         machine=pi_5(),
-        doctor=Doctor(home, Settings(server=SERVER), readiness),
+        doctor=Doctor(home, Settings(server=server), readiness),
         jobs=Jobs(home, JobsSettings(), JobSources(kinds=KINDS, environ=ENVIRONMENT), lambda event: None),
         timing=timing,
     )
@@ -112,20 +134,24 @@ def timing() -> StreamTiming:
 
 
 @contextmanager
-def served(home: Path, timing: StreamTiming) -> Iterator[Daemon]:
-    daemon = build(home, timing)
+def served(home: Path, timing: StreamTiming, server: ServerSettings = SERVER) -> Iterator[Daemon]:
+    daemon = build(home, timing, server)
     listener = bind("127.0.0.1", 0)
     daemon.url = url_of(listener)
     servers: list[HttpServer] = []
     started = threading.Event()
 
     async def serve() -> None:
-        server = HttpServer(build_api(daemon.parts, local_secret=LOCAL_SECRET, machine_name="box.lan"))
-        servers.append(server)
+        api = build_api(daemon.parts, local_secret=LOCAL_SECRET, machine_name="box.lan")
+        http_server = HttpServer(api, server.read_timeout_s)
+        servers.append(http_server)
         started.set()
         await daemon.parts.jobs.start()
-        await server.serve(sockets=[listener])
+        await daemon.parts.responses.start()
+        await http_server.serve(sockets=[listener])
         await daemon.parts.jobs.close()
+        await daemon.parts.responses.close()
+        await daemon.parts.vocabularies.close()
 
     thread = threading.Thread(target=daemon.loop.run_until_complete, args=(serve(),))
     thread.start()
@@ -157,3 +183,9 @@ def openai(daemon: Daemon) -> Iterator[OpenAI]:
         base_url=f"{daemon.url}/v1", api_key="none", max_retries=0, timeout=10, http_client=transport
     ) as client:
         yield client
+
+
+@pytest.fixture
+def anthropic(daemon: Daemon) -> Iterator[Anthropic]:
+    with client(daemon.url) as anthropic:
+        yield anthropic

@@ -106,7 +106,9 @@ def test_our_own_names_are_served(http: httpx.Client, host: str, path: str) -> N
     assert http.get(path, headers={"host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["192.168.1.7", "box.local", "box.example:80", "localhost."])
+@pytest.mark.parametrize(
+    "host", ["192.168.1.7", "box.local", "box.example:80", "localhost.", "host.docker.internal:8484"]
+)
 def test_addresses_and_allowed_names_are_served(http: httpx.Client, host: str) -> None:
     assert http.get("/health", headers={"host": host}).status_code == 200
 
@@ -131,3 +133,12 @@ def test_a_page_of_another_origin_drives_nothing(http: httpx.Client, daemon: Dae
 def test_the_same_and_allowed_origins_pass(http: httpx.Client, daemon: Daemon) -> None:
     for origin in (daemon.url, "https://ui.example"):
         assert http.post("/v1/chat/completions", json=HI, headers={"origin": origin}).status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["app://obsidian.md", "tauri://localhost", "vscode-webview://1a2b", "file://"])
+def test_programs_with_a_web_view_may_ask_and_read_but_not_administer(http: httpx.Client, origin: str) -> None:
+    headers = {"origin": origin}
+    answer = http.post("/v1/chat/completions", json=HI, headers=headers)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, origin)
+    assert http.post("/admin/v1/models/unload", json={"model": "guide"}, headers=headers).status_code == 403
+    assert http.get("/admin/v1/status", headers=headers).status_code == 403

@@ -24,6 +24,7 @@ from tests.api.conftest import Daemon
 from tests.fakes import accepted, delta, finished
 
 HI: list[Any] = [{"role": "user", "content": "Hi"}]
+BEGUN = [*HI, {"role": "assistant", "content": "Once upon"}]
 HELLO = TokenLogprob(
     "Hello", b"Hello", -0.5, (TopLogprob("Hello", b"Hello", -0.5), TopLogprob("\ufffd", b"\xc3", -2.0))
 )
@@ -38,6 +39,7 @@ def chunks_of(response: httpx.Response) -> list[dict[str, Any]]:
 def test_an_answer_has_every_field_that_openai_publishes(http: httpx.Client, openai: OpenAI) -> None:
     body = http.post("/v1/chat/completions", json={"messages": HI}).json()
     assert set(ChatCompletion.model_fields) <= set(body)
+    ChatCompletion.model_validate(body, strict=True)
     choice, usage = body["choices"][0], body["usage"]
     assert set(ChatCompletion.model_fields["choices"].annotation.__args__[0].model_fields) <= set(choice)
     assert choice["message"] == {
@@ -46,9 +48,8 @@ def test_an_answer_has_every_field_that_openai_publishes(http: httpx.Client, ope
         "refusal": None,
         "annotations": [],
         "audio": None,
-        "function_call": None,
-        "tool_calls": None,
     }
+    assert body["system_fingerprint"]
     assert (choice["finish_reason"], choice["logprobs"]) == ("stop", None)
     assert (usage["prompt_tokens"], usage["completion_tokens"], usage["total_tokens"]) == (7, 2, 9)
     assert usage["prompt_tokens_details"]["cached_tokens"] == 3
@@ -82,6 +83,7 @@ def test_a_stream_speaks_role_then_text_then_reason(http: httpx.Client) -> None:
     assert [chunk["choices"][0]["finish_reason"] for chunk in chunks] == [None, None, None, "stop"]
     optional = {"usage", "obfuscation"}
     assert all(set(ChatCompletionChunk.model_fields) - optional <= set(chunk) for chunk in chunks)
+    assert all(ChatCompletionChunk.model_validate(chunk, strict=True) for chunk in chunks)
     assert not any("usage" in chunk for chunk in chunks)
     assert len({chunk["id"] for chunk in chunks}) == 1
 
@@ -94,13 +96,21 @@ def test_the_usage_chunk_has_no_choices_and_the_others_a_null(http: httpx.Client
     assert last["usage"]["total_tokens"] == 9
 
 
-def test_the_library_reads_n_streamed_answers(openai: OpenAI) -> None:
+def test_the_library_reads_n_streamed_answers(openai: OpenAI, daemon: Daemon) -> None:
+    daemon.scheduler.script = lambda r: [
+        *(delta(r, "Hello", choice=choice) for choice in (2, 0, 1)),
+        *(delta(r, " wörld", choice=choice) for choice in (2, 0, 1)),
+        *(finished(r, choice=choice) for choice in (2, 0, 1)),
+    ]
     texts = {0: "", 1: "", 2: ""}
     with openai.chat.completions.create(model="guide", messages=HI, n=3, stream=True) as stream:
         for chunk in stream:
             for choice in chunk.choices:
                 texts[choice.index] += choice.delta.content or ""
     assert texts == dict.fromkeys(range(3), "Hello wörld")
+    with openai.chat.completions.stream(model="guide", messages=HI, n=3) as helper:
+        answer = helper.get_final_completion()
+    assert [choice.message.content for choice in answer.choices] == ["Hello wörld"] * 3
 
 
 def test_n_answers_count_the_prompt_once(openai: OpenAI) -> None:
@@ -178,16 +188,16 @@ def test_messages_of_every_kind_reach_the_engine(http: httpx.Client, daemon: Dae
         {"role": "assistant", "content": None},
         {"role": "tool", "content": "42", "tool_call_id": "x"},
     ]
-    body = {"messages": messages, "chat_template_kwargs": {"thinking": False}, "a_field_nobody_knows": {"x": [1]}}
+    body = {"messages": messages, "chat_template_kwargs": {"style": "terse"}, "a_field_nobody_knows": {"x": [1]}}
     assert http.post("/v1/chat/completions", json=body).status_code == 200
     assert daemon.scheduler.last.prompt == ChatPrompt(
         messages=(
             Message(role="system", content="Be brief."),
             Message(role="user", content="a\nb", name="eva"),
             Message(role="assistant", content=""),
-            Message(role="tool", content="42"),
+            Message(role="tool", content="42", tool_call_id="x"),
         ),
-        template_kwargs={"thinking": False},
+        template_kwargs={"style": "terse"},
     )
 
 
@@ -240,3 +250,32 @@ def test_an_unknown_model_is_named_with_its_nearest(openai: OpenAI) -> None:
     with pytest.raises(library.NotFoundError, match="did you mean 'guide'") as caught:
         openai.chat.completions.create(model="giude", messages=HI)
     assert (caught.value.code, caught.value.param) == ("model_not_found", "model")
+
+
+def test_what_is_attached_to_a_request_comes_back_and_the_tier_is_the_only_one(http: httpx.Client) -> None:
+    body = {"messages": HI, "metadata": {"run": "7"}, "service_tier": "flex"}
+    answer = http.post("/v1/chat/completions", json=body).json()
+    assert (answer["metadata"], answer["service_tier"]) == ({"run": "7"}, "default")
+    chunks = chunks_of(http.post("/v1/chat/completions", json=body | {"stream": True}))
+    assert {chunk["service_tier"] for chunk in chunks} == {"default"}
+
+
+def test_a_safety_identifier_names_the_user_as_user_did(http: httpx.Client, daemon: Daemon) -> None:
+    http.post("/v1/chat/completions", json={"messages": HI, "safety_identifier": "a1b2"})
+    assert daemon.scheduler.requests[0][1].id == "local/a1b2"
+
+
+class TestContinuing:
+    @pytest.mark.parametrize("extra", [{}, {"add_generation_prompt": False}])
+    def test_the_last_message_is_continued_where_that_is_asked(
+        self, http: httpx.Client, daemon: Daemon, extra: dict[str, bool]
+    ) -> None:
+        body = {"messages": BEGUN, "continue_final_message": True} | extra
+        assert http.post("/v1/chat/completions", json=body).status_code == 200
+        assert isinstance(daemon.scheduler.last.prompt, ChatPrompt)
+        assert daemon.scheduler.last.prompt.continues_last
+
+    def test_an_answer_is_a_turn_of_its_own_otherwise(self, http: httpx.Client, daemon: Daemon) -> None:
+        http.post("/v1/chat/completions", json={"messages": BEGUN, "add_generation_prompt": True})
+        assert isinstance(daemon.scheduler.last.prompt, ChatPrompt)
+        assert not daemon.scheduler.last.prompt.continues_last

@@ -131,6 +131,54 @@ def test_a_connection_is_kept_for_the_next_request(daemon: Daemon) -> None:
             read_until(connection, rb'"ok"\}')
 
 
+def test_a_client_that_asks_before_it_sends_its_body_is_told_to_go_on(daemon: Daemon) -> None:
+    whole = request_bytes("/v1/chat/completions", HI)
+    head, _, body = whole.partition(b"\r\n\r\n")
+    with connected(daemon) as connection:
+        connection.sendall(head + b"\r\nexpect: 100-continue\r\n\r\n")
+        assert read_until(connection, rb"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(body)
+        assert read_until(connection, rb"w\\u00f6rld|w.+rld").startswith(b"HTTP/1.1 200")
+
+
+def test_a_body_too_long_to_begin_with_is_refused_before_it_is_sent(daemon: Daemon) -> None:
+    with connected(daemon) as connection:
+        head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+        connection.sendall(head + b"content-length: 99999999\r\nexpect: 100-continue\r\n\r\n")
+        assert read_until(connection, rb"body_too_large").startswith(b"HTTP/1.1 413")
+
+
+def test_a_body_may_come_in_chunks_and_the_connection_goes_on(daemon: Daemon) -> None:
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+    body = json.dumps(HI).encode()
+    chunks = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in (body[:7], body[7:]))
+    with connected(daemon) as connection:
+        for _ in range(2):
+            connection.sendall(head + b"transfer-encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n")
+            assert read_until(connection, rb"chat.completion").startswith(b"HTTP/1.1 200")
+
+
+def test_chunks_that_are_none_are_refused(daemon: Daemon) -> None:
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n"
+    with connected(daemon) as connection:
+        connection.sendall(head + b"zz\r\n")
+        assert read_until(connection, rb"\}\}").startswith(b"HTTP/1.1 400")
+    assert not daemon.scheduler.requests
+
+
+@pytest.mark.parametrize("path", ["/health", "/v1/models", "/v1/models/guide", "/schema", "/api/tags"])
+def test_head_says_what_get_says_without_its_body(http: httpx.Client, path: str) -> None:
+    head, whole = http.head(path), http.get(path)
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    assert head.headers["content-type"] == whole.headers["content-type"]
+    assert head.headers["content-length"] == whole.headers["content-length"]
+
+
+def test_no_proxy_may_hold_a_stream_back(http: httpx.Client) -> None:
+    headers = http.post("/v1/chat/completions", json=HI | {"stream": True}).headers
+    assert (headers["x-accel-buffering"], headers["cache-control"]) == ("no", "no-cache")
+
+
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("has_begun", [False, True])
 def test_a_client_that_goes_away_frees_its_place(daemon: Daemon, stream: bool, has_begun: bool) -> None:

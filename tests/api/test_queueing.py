@@ -45,11 +45,11 @@ def test_of_many_prompts_the_place_of_the_last_counts(http: httpx.Client, daemon
 def test_a_time_that_nobody_knows_is_left_out() -> None:
     unknown = QueuePlace(position=2, estimated_wait_s=None)
     assert queue_headers(unknown) == [(b"x-queue-position", b"2")]
-    assert queue_comment(unknown) == "queue position 2"
+    assert queue_comment(unknown) == b": queue position 2\n\n"
 
 
 def test_no_wait_is_shorter_than_a_second_in_words() -> None:
-    assert queue_comment(QueuePlace(position=1, estimated_wait_s=0.2)) == "queue position 1, about 1 s"
+    assert queue_comment(QueuePlace(position=1, estimated_wait_s=0.2)) == b": queue position 1, about 1 s\n\n"
 
 
 def test_a_request_past_its_deadline_fails_and_the_library_does_not_send_it_again(

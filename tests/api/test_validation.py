@@ -9,7 +9,21 @@ import pytest
 from tests.api.conftest import PATIENT, Daemon, served
 
 HI = [{"role": "user", "content": "Hi"}]
+FUNCTION = {"type": "function", "function": {"name": "f"}}
+SAID = {"role": "assistant", "content": "Well"}
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,"}}
+
+
+def called(call: dict[str, Any]) -> dict[str, Any]:
+    """A turn in which the assistant made a call."""
+    return {"role": "assistant", "content": None, "tool_calls": [call]}
+
+
+def allowed(*names: str) -> dict[str, Any]:
+    """A choice of these functions."""
+    tools = [{"type": "function", "function": {"name": name}} for name in names]
+    return {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": tools}}
+
 
 SHARED: list[tuple[dict[str, Any], str]] = [
     ({"temperature": -0.1}, "temperature"),
@@ -40,16 +54,31 @@ SHARED: list[tuple[dict[str, Any], str]] = [
     ({"cache": {"ttl_s": -1}}, "cache.ttl_s"),
     ({"stream_options": {"include_usage": "yes"}}, "stream_options.include_usage"),
     ({"model": "no such model"}, "model"),
-    ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
-    ({"tool_choice": "required"}, "tool_choice"),
-    ({"functions": [{"name": "f"}]}, "functions"),
-    ({"response_format": {"type": "json_object"}}, "response_format"),
-    ({"grammar": 'root ::= "a"'}, "grammar"),
-    ({"json_schema": {}}, "json_schema"),
+    ({"response_format": {}}, "response_format.type"),
+    ({"response_format": {"type": "xml"}}, "response_format.type"),
+    ({"response_format": "json"}, "response_format"),
+    ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
+    ({"response_format": {"type": "json_schema", "json_schema": {"schema": {}}}}, "response_format.json_schema.name"),
+    (
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "no spaces"}}},
+        "response_format.json_schema.name",
+    ),
+    (
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": 1}}},
+        "response_format.json_schema.schema",
+    ),
+    (
+        {"response_format": {"type": "grammar", "grammar": {"syntax": "bnf", "definition": ""}}},
+        "response_format.grammar.syntax",
+    ),
+    ({"grammar": 5}, "grammar"),
+    ({"grammar": 'root ::= "a"', "json_schema": {}}, "json_schema"),
+    ({"response_format": {"type": "json_object"}, "guided_choice": ["a"]}, "guided_choice"),
+    ({"guided_choice": []}, "guided_choice"),
+    ({"guided_json": "{"}, "guided_json"),
+    ({"structured_outputs": {"json": "5"}}, "structured_outputs.json"),
+    ({"structured_outputs": {"structural_tag": "{}"}}, "structured_outputs.structural_tag"),
     ({"mirostat": 2}, "mirostat"),
-    ({"echo": True}, "echo"),
-    ({"suffix": "the end"}, "suffix"),
-    ({"best_of": 2}, "best_of"),
     ({"modalities": ["text", "audio"]}, "modalities"),
 ]
 CHAT: list[tuple[dict[str, Any], str]] = [
@@ -61,7 +90,54 @@ CHAT: list[tuple[dict[str, Any], str]] = [
     ({"messages": [*HI, {"role": "user"}]}, "messages[1].content"),
     ({"messages": [{"role": "user", "content": [{"type": "text", "text": "a"}, IMAGE]}]}, "messages[0].content[1]"),
     ({"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}, "messages[0].content[0]"),
-    ({"messages": [{"role": "assistant", "content": None, "tool_calls": [{"id": "x"}]}]}, "messages[0].tool_calls"),
+    ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content[0].text"),
+    ({"messages": [{"role": "user", "content": []}]}, "messages[0].content"),
+    ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content"),
+    ({"messages": [*HI, called({"id": "x"})]}, "messages[1].tool_calls[0].function"),
+    ({"messages": [*HI, called({"id": "x", "type": "custom"})]}, "messages[1].tool_calls[0].custom"),
+    ({"messages": [*HI, called({"id": "x", "type": "web"})]}, "messages[1].tool_calls[0].type"),
+    ({"messages": [*HI, called({"function": {"name": "f"}})]}, "messages[1].tool_calls[0].id"),
+    ({"messages": [*HI, {"role": "function", "content": "5"}]}, "messages[1].name"),
+    ({"messages": [*HI, {"role": "tool", "tool_call_id": "x"}]}, "messages[1].content"),
+    ({"messages": HI, "continue_final_message": True}, "continue_final_message"),
+    ({"messages": HI, "add_generation_prompt": False}, "add_generation_prompt"),
+    (
+        {"messages": [*HI, SAID], "continue_final_message": True, "add_generation_prompt": True},
+        "add_generation_prompt",
+    ),
+    ({"tools": {}}, "tools"),
+    ({"tools": [{"function": {"name": "f"}}]}, "tools[0].type"),
+    ({"tools": [FUNCTION, {"type": "web_search"}]}, "tools[1].type"),
+    ({"tools": [{"type": "function", "function": {"description": "f"}}]}, "tools[0].function.name"),
+    ({"tools": [{"type": "function", "function": {"name": ""}}]}, "tools[0].function.name"),
+    ({"tools": [{"type": "function", "function": {"name": "f", "parameters": []}}]}, "tools[0].function.parameters"),
+    ({"tools": [{"type": "custom", "custom": {"name": "f", "format": {"type": "x"}}}]}, "tools[0].custom.format.type"),
+    ({"tool_choice": "required"}, "tool_choice"),
+    ({"tools": [FUNCTION], "tool_choice": "always"}, "tool_choice"),
+    ({"tools": [FUNCTION], "tool_choice": {"type": "function", "function": {"name": "g"}}}, "tool_choice"),
+    ({"tools": [FUNCTION], "tool_choice": {"type": "custom", "custom": {"name": "g"}}}, "tool_choice"),
+    ({"tools": [FUNCTION], "tool_choice": {"type": "function"}}, "tool_choice.function"),
+    ({"tools": [FUNCTION], "tool_choice": allowed("f", "g")}, "tool_choice.allowed_tools.tools[1]"),
+    ({"tools": [FUNCTION], "tool_choice": allowed()}, "tool_choice.allowed_tools.tools"),
+    ({"tools": [FUNCTION], "functions": [{"name": "f"}]}, "functions"),
+    ({"functions": [{"name": "f"}], "function_call": {"name": "g"}}, "function_call"),
+    ({"functions": [{"name": "f"}], "function_call": "required"}, "function_call"),
+    ({"function_call": {"name": "f"}}, "function_call"),
+    ({"parallel_tool_calls": "yes"}, "parallel_tool_calls"),
+    ({"reasoning_effort": "much"}, "reasoning_effort"),
+    ({"reasoning": {"effort": 3}}, "reasoning.effort"),
+    ({"reasoning": {"max_tokens": -1}}, "reasoning.max_tokens"),
+    ({"thinking_budget_tokens": -2}, "thinking_budget_tokens"),
+    ({"metadata": {"a": 1}}, "metadata[...]"),
+    ({"metadata": {str(i): "" for i in range(17)}}, "metadata"),
+    ({"service_tier": "best"}, "service_tier"),
+    ({"verbosity": "loud"}, "verbosity"),
+    ({"store": "yes"}, "store"),
+    ({"prediction": "text"}, "prediction"),
+    ({"moderation": {"model": "m"}}, "moderation"),
+    ({"echo": True}, "echo"),
+    ({"suffix": "the end"}, "suffix"),
+    ({"best_of": 2}, "best_of"),
     ({"max_completion_tokens": 0}, "max_completion_tokens"),
     ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
     ({"top_logprobs": 1}, "top_logprobs"),
@@ -75,6 +151,16 @@ COMPLETION: list[tuple[dict[str, Any], str]] = [
     ({"prompt": [-1]}, "prompt[0]"),
     ({"prompt": ["a"] * 129}, "prompt"),
     ({"logprobs": 21}, "logprobs"),
+    ({"tools": [FUNCTION]}, "tools"),
+    ({"functions": [{"name": "f"}]}, "functions"),
+    ({"max_tokens": -1}, "max_tokens"),
+    ({"echo": "yes"}, "echo"),
+    ({"suffix": 5}, "suffix"),
+    ({"suffix": "end", "prompt": [1, 2]}, "suffix"),
+    ({"suffix": "end", "echo": True}, "suffix"),
+    ({"best_of": 0}, "best_of"),
+    ({"best_of": 2, "n": 3}, "best_of"),
+    ({"best_of": 2, "stream": True}, "best_of"),
 ]
 
 
@@ -122,7 +208,8 @@ def refuse(http: httpx.Client, daemon: Daemon, path: str, body: dict[str, Any], 
         {"echo": False, "suffix": "", "best_of": 1, "mirostat": 0, "grammar": "", "json_schema": None},
         {"priority": "batch", "deadline_s": 5, "cache": {"mode": "off", "ttl_s": 60, "scope": "shared"}},
         {"temperature": None, "top_p": None, "n": None, "stop": None, "seed": None, "logit_bias": None, "user": None},
-        {"nobody": "knows this", "store": True, "metadata": {"a": "b"}},
+        {"nobody": "knows this", "store": True, "metadata": {"a": "b"}, "service_tier": "auto", "verbosity": "low"},
+        {"prediction": {"type": "content", "content": "a"}, "prompt_cache_key": "k", "web_search_options": {}},
     ],
     ids=case_id,
 )

@@ -43,7 +43,8 @@ def test_a_file_is_one_sentence(path: Path) -> None:
     assert len(text.splitlines()) <= MAX_FILE_LINES
 
 
-@pytest.mark.parametrize("path", sources(*PACKAGES), ids=name_of)
+# A body of TensorIR is one function with all that it declares: house rule 11
+@pytest.mark.parametrize("path", [p for p in sources(*PACKAGES) if p.parent.name != "operators"], ids=name_of)
 def test_a_function_fits_on_a_screen(path: Path) -> None:
     too_long = [f"{f.name}: {code_lines(f)} lines" for f in functions(path) if code_lines(f) > MAX_FUNCTION_LINES]
     assert not too_long

@@ -16,6 +16,7 @@ from tests.installer.sandbox import ROOT
 UNIT = ROOT / "installer" / "systemd" / "appliance.service"
 SETTINGS = ROOT / "installer" / "appliance.toml"
 NO_FIXED_DEFAULT = {
+    "ollama_port",
     *("context_tokens", "kv_capacity_tokens", "threads", "max_step_sequences"),
     *("memory_bytes", "disk_bytes", "max_written_bytes_per_day"),
 }

@@ -1,5 +1,6 @@
 """What the distribution promises: names that are ours alone, locks that fit it, nothing that names an index."""
 
+import json
 import re
 import subprocess
 import tomllib
@@ -61,13 +62,21 @@ def test_the_development_lock_is_the_runtime_lock_and_the_tools() -> None:
     assert runtime <= development
 
 
-@pytest.mark.parametrize("lock", ["runtime.txt", "llama-cpp.txt", "build.txt", "dev.txt"])
+@pytest.mark.parametrize(
+    "lock", ["runtime.txt", "llama-cpp.txt", "build.txt", "dev.txt", "clients.txt", "clients-openai2.txt"]
+)
 def test_every_requirement_of_a_lock_is_exact_and_hashed_and_names_no_address(lock: str) -> None:
     text = (LOCKS / lock).read_text()
     assert "://" not in text and "--index" not in text and "file:" not in text
     for entry in re.split(r"\n(?=[a-z0-9])", re.sub(r"^ *#.*\n", "", text, flags=re.MULTILINE).strip()):
         assert re.match(r"[a-z0-9-]+==\S+", entry), entry
         assert "--hash=sha256:" in entry, entry
+
+
+def test_the_lock_of_the_packages_of_npm_names_no_address() -> None:
+    packages = json.loads((ROOT / "tests" / "clients" / "node" / "package-lock.json").read_text())["packages"]
+    fetched = [package for name, package in packages.items() if name]
+    assert all("integrity" in package and "resolved" not in package for package in fetched)
 
 
 @pytest.mark.parametrize("script", ["installer/install.sh", "installer/uninstall.sh", "tests/run", ".ci/run"])

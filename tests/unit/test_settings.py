@@ -52,6 +52,8 @@ def test_the_models_of_the_flag_are_named_after_it() -> None:
     ("key", "text", "value"),
     [
         ("server.port", "0", 0),
+        ("server.ollama_port", "11434", 11434),
+        ("server.ollama_port", "none", None),
         ("server.allowed_hosts", "box.lan, box", ("box.lan", "box")),
         ("server.allowed_hosts", "", ()),
         ("server.max_body_bytes", "2 MiB", 2 * 2**20),
@@ -97,6 +99,7 @@ def test_a_file_may_leave_a_choice_to_the_machine(file: Path) -> None:
     [
         ("server.port", "65536", "a whole number from 0 to 65535"),
         ("server.port", "-1", "a whole number from 0 to 65535"),
+        ("server.ollama_port", "65536", 'from 0 to 65535, or "none" to listen on server.port alone'),
         ("server.port", "80.5", "a whole number from 0 to 65535"),
         ("server.port", "", "a whole number from 0 to 65535"),
         ("server.host", " ", "text that is not empty"),

@@ -11,9 +11,22 @@ from litestar.types import ASGIApp
 
 from appliance.api.body import read_json
 from appliance.api.errors import HttpRequest
+from appliance.api.operation import Operation
 from appliance.api.respond import json_response, needs_admin, needs_operate
 from appliance.api.sse import StreamResponse, StreamTiming
-from appliance.core.admin import AddModel, CreateKey, InstalledModels, Keys, ModelRef, Problem, ProgressEvent
+from appliance.core.admin import (
+    AddModel,
+    CreatedKey,
+    CreateKey,
+    InstalledModel,
+    InstalledModels,
+    Keys,
+    ModelRef,
+    Problem,
+    ProgressEvent,
+    Removed,
+    Status,
+)
 from appliance.errors import ApplianceError
 from appliance.ops.keys import KeyStore
 from appliance.ops.machine import Machine
@@ -22,25 +35,30 @@ from appliance.service.care import ModelCare
 from appliance.settings import ServerSettings
 
 
-@get("/admin/v1/status")
+@get("/admin/v1/status", operation=Operation(gives=Status))
 async def status(report: NamedDependency[StatusReport], machine: NamedDependency[Machine]) -> Response[bytes]:
     """Answer with what the daemon does now."""
     return json_response(report.status(await asyncio.to_thread(machine.vitals)))
 
 
-@get("/admin/v1/models", sync_to_thread=False)
+@get("/admin/v1/models", sync_to_thread=False, operation=Operation(gives=InstalledModels))
 def list_models(care: NamedDependency[ModelCare]) -> Response[bytes]:
     """Answer with all models."""
     return json_response(InstalledModels(models=care.models()))
 
 
-@get("/admin/v1/models/{name:path}", sync_to_thread=False)
+@get("/admin/v1/models/{name:path}", sync_to_thread=False, operation=Operation(gives=InstalledModel))
 def get_model(name: FromPath[str], care: NamedDependency[ModelCare]) -> Response[bytes]:
     """Answer with one model."""
     return json_response(care.model(name.lstrip("/")))
 
 
-@post("/admin/v1/models", guards=[needs_operate], status_code=200)
+@post(
+    "/admin/v1/models",
+    guards=[needs_operate],
+    status_code=200,
+    operation=Operation(takes=AddModel, streams=ProgressEvent, example={"path": "/models/model.gguf"}),
+)
 async def add_model(
     request: HttpRequest,
     server: NamedDependency[ServerSettings],
@@ -52,13 +70,18 @@ async def add_model(
     return StreamResponse(written(care.add(order)), problem_event, timing)
 
 
-@delete("/admin/v1/models/{name:path}", guards=[needs_admin], status_code=200)
+@delete("/admin/v1/models/{name:path}", guards=[needs_admin], status_code=200, operation=Operation(gives=Removed))
 async def remove_model(name: FromPath[str], care: NamedDependency[ModelCare]) -> Response[bytes]:
     """Forget a model."""
     return json_response(await care.remove(name.lstrip("/")))
 
 
-@post("/admin/v1/models/load", guards=[needs_operate], status_code=200)
+@post(
+    "/admin/v1/models/load",
+    guards=[needs_operate],
+    status_code=200,
+    operation=Operation(takes=ModelRef, streams=ProgressEvent, example={"model": "guide"}),
+)
 async def load_model(
     request: HttpRequest,
     server: NamedDependency[ServerSettings],
@@ -70,7 +93,12 @@ async def load_model(
     return StreamResponse(written(care.load(ref.model)), problem_event, timing)
 
 
-@post("/admin/v1/models/unload", guards=[needs_operate], status_code=204)
+@post(
+    "/admin/v1/models/unload",
+    guards=[needs_operate],
+    status_code=204,
+    operation=Operation(takes=ModelRef, example={"model": "guide"}),
+)
 async def unload_model(
     request: HttpRequest, server: NamedDependency[ServerSettings], care: NamedDependency[ModelCare]
 ) -> None:
@@ -79,7 +107,12 @@ async def unload_model(
     await care.unload(ref.model)
 
 
-@post("/admin/v1/models/pin", guards=[needs_operate], status_code=204)
+@post(
+    "/admin/v1/models/pin",
+    guards=[needs_operate],
+    status_code=204,
+    operation=Operation(takes=ModelRef, example={"model": "guide", "is_pinned": True}),
+)
 async def pin_model(
     request: HttpRequest, server: NamedDependency[ServerSettings], care: NamedDependency[ModelCare]
 ) -> None:
@@ -88,13 +121,18 @@ async def pin_model(
     care.pin(ref.model, ref.is_pinned)
 
 
-@get("/admin/v1/keys", guards=[needs_admin], sync_to_thread=False)
+@get("/admin/v1/keys", guards=[needs_admin], sync_to_thread=False, operation=Operation(gives=Keys))
 def list_keys(keys: NamedDependency[KeyStore]) -> Response[bytes]:
     """Answer with the keys' names and scopes."""
     return json_response(Keys(keys=keys.infos()))
 
 
-@post("/admin/v1/keys", guards=[needs_admin], status_code=201)
+@post(
+    "/admin/v1/keys",
+    guards=[needs_admin],
+    status_code=201,
+    operation=Operation(takes=CreateKey, gives=CreatedKey, example={"name": "laptop", "scope": "use"}),
+)
 async def create_key(
     request: HttpRequest, server: NamedDependency[ServerSettings], keys: NamedDependency[KeyStore]
 ) -> Response[bytes]:
@@ -103,7 +141,7 @@ async def create_key(
     return json_response(keys.create(order.name, order.scope), status=201)
 
 
-@delete("/admin/v1/keys/{name:str}", guards=[needs_admin], status_code=204, sync_to_thread=False)
+@delete("/admin/v1/keys/{name:str}", guards=[needs_admin], status_code=204, sync_to_thread=False, operation=Operation())
 def revoke_key(name: FromPath[str], keys: NamedDependency[KeyStore]) -> None:
     """Make a key invalid from now on."""
     keys.revoke(name)

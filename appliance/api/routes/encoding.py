@@ -8,10 +8,20 @@ from litestar.types import ASGIApp
 
 from appliance.api.body import read_json
 from appliance.api.errors import HttpRequest
+from appliance.api.operation import Operation
 from appliance.api.reply import rows_of
 from appliance.api.respond import json_reply
-from appliance.dialects.openai.embeddings import EmbeddingsRequest, embeddings, embeddings_to_core
-from appliance.dialects.rerank import RerankRequest, ScoreRequest, ranking, rerank_to_core, score_to_core, scores
+from appliance.dialects.openai.embeddings import EmbeddingsRequest, EmbeddingsWire, embeddings, embeddings_to_core
+from appliance.dialects.rerank import (
+    RerankRequest,
+    RerankWire,
+    ScoreRequest,
+    ScoresWire,
+    ranking,
+    rerank_to_core,
+    score_to_core,
+    scores,
+)
 from appliance.service.generate import Generation
 from appliance.service.installed import Installed
 from appliance.settings import ServerSettings
@@ -19,7 +29,11 @@ from appliance.settings import ServerSettings
 from .inference import new_id
 
 
-@post("/v1/embeddings", status_code=200)
+@post(
+    "/v1/embeddings",
+    status_code=200,
+    operation=Operation(takes=EmbeddingsRequest, gives=EmbeddingsWire, example={"input": ["a text", "another"]}),
+)
 async def create_embeddings(
     request: HttpRequest,
     server: NamedDependency[ServerSettings],
@@ -33,7 +47,13 @@ async def create_embeddings(
     return json_reply(embeddings(wire, rows, model))
 
 
-@post("/v1/rerank", status_code=200)
+@post(
+    "/v1/rerank",
+    status_code=200,
+    operation=Operation(
+        takes=RerankRequest, gives=RerankWire, example={"query": "a question", "documents": ["an answer", "noise"]}
+    ),
+)
 async def rerank(
     request: HttpRequest,
     server: NamedDependency[ServerSettings],
@@ -47,7 +67,13 @@ async def rerank(
     return json_reply(ranking(wire, rows, id, model))
 
 
-@post("/v1/score", status_code=200)
+@post(
+    "/v1/score",
+    status_code=200,
+    operation=Operation(
+        takes=ScoreRequest, gives=ScoresWire, example={"text_1": "a question", "text_2": ["an answer", "noise"]}
+    ),
+)
 async def score(
     request: HttpRequest,
     server: NamedDependency[ServerSettings],

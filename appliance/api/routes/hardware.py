@@ -7,11 +7,13 @@ from litestar.di import NamedDependency
 from litestar.params import FromQuery
 
 from appliance.api.errors import HttpRequest
+from appliance.api.operation import Operation
 from appliance.api.respond import json_response, needs_operate
+from appliance.core.hardware import Hardware
 from appliance.ops.machine import Machine
 
 
-@get("/admin/v1/hardware")
+@get("/admin/v1/hardware", operation=Operation(gives=Hardware))
 async def hardware(
     request: HttpRequest, machine: NamedDependency[Machine], bandwidth: FromQuery[bool] = False
 ) -> Response[bytes]:

@@ -5,13 +5,19 @@ from litestar.di import NamedDependency
 
 from appliance.api.body import read_json
 from appliance.api.errors import HttpRequest
+from appliance.api.operation import Operation
 from appliance.api.respond import caller_of, json_response, needs_operate
-from appliance.core.jobs import JsonObject
+from appliance.core.jobs import Job, JsonObject
 from appliance.jobs.jobs import Jobs
 from appliance.settings import ServerSettings
 
 
-@post("/admin/v1/models/convert", guards=[needs_operate], status_code=202)
+@post(
+    "/admin/v1/models/convert",
+    guards=[needs_operate],
+    status_code=202,
+    operation=Operation(takes=dict, gives=Job, example={"path": "/models/folder", "name": "mine"}),
+)
 async def convert_model(
     request: HttpRequest, server: NamedDependency[ServerSettings], jobs: NamedDependency[Jobs]
 ) -> Response[bytes]:
@@ -19,7 +25,12 @@ async def convert_model(
     return await _submitted(request, server, jobs, "convert")
 
 
-@post("/admin/v1/models/quantize", guards=[needs_operate], status_code=202)
+@post(
+    "/admin/v1/models/quantize",
+    guards=[needs_operate],
+    status_code=202,
+    operation=Operation(takes=dict, gives=Job, example={"model": "mine", "name": "mine-small"}),
+)
 async def quantize_model(
     request: HttpRequest, server: NamedDependency[ServerSettings], jobs: NamedDependency[Jobs]
 ) -> Response[bytes]:

@@ -29,7 +29,6 @@ class LlamaCppTokenizer:
         self.chat_template: str | None = template.decode(errors="replace") if template else None
         self._adds_bos = bool(native.llama_vocab_get_add_bos(vocab))
         self._bytes: list[bytes | None] = [None] * self.vocab_size
-        self._buffer = ctypes.create_string_buffer(256)
 
     def special_text(self, token: int) -> str:
         """Return how a special token is written in a template."""
@@ -66,10 +65,10 @@ class LlamaCppTokenizer:
         )
 
     def _piece(self, token: int, *, is_special_shown: bool) -> bytes:
-        buffer = self._buffer
+        buffer = ctypes.create_string_buffer(256)  # its own: two threads ask, the reader's and the steps'
         length = native.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, is_special_shown)
         if length < 0:
-            buffer = self._buffer = ctypes.create_string_buffer(-length)
+            buffer = ctypes.create_string_buffer(-length)
             length = native.llama_token_to_piece(self._vocab, token, buffer, len(buffer), 0, is_special_shown)
         return buffer.raw[:length]
 

@@ -20,8 +20,10 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     error: ErrorBody
 
 
-def envelope(status: int, message: str, *, param: str | None = None, code: str | None = None) -> bytes:
-    """Return the body of a response with `status`."""
+def envelope(
+    status: int, message: str, *, param: str | None = None, code: str | None = None, request_id: str | None = None
+) -> bytes:
+    """Return the body of a response with `status`. OpenAI's clients find `request_id` in a header alone."""
     return msgspec.json.encode(
         Envelope(error=ErrorBody(message=message, type=_type(status), param=param, code=code)),
     )

@@ -1,5 +1,6 @@
 """The fields that chat and completions share: their ranges, their meaning in core, and what is refused for now."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -8,6 +9,8 @@ from msgspec import Meta
 from appliance.core.request import Priority
 from appliance.core.sampling import SamplingParams, StopConditions
 from appliance.errors import InvalidRequest
+
+from .constraints import ConstraintFields
 
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Ratio = Annotated[float, Meta(ge=0, le=1)]
@@ -27,22 +30,10 @@ _SAMPLING_FIELDS = (
     "frequency_penalty",
     "logit_bias",
 )
-# What would change the answer and is not offered yet, with the values that ask for nothing: refused, never ignored
-_NOT_OFFERED: dict[str, tuple[object, ...]] = {
-    "tools": (None, []),
-    "tool_choice": (None, "none", "auto"),
-    "functions": (None, []),
-    "function_call": (None, "none", "auto"),
-    "response_format": (None, {"type": "text"}),
-    "modalities": (None, ["text"]),
-    "audio": (None,),
-    "grammar": (None, ""),
-    "json_schema": (None,),
-    "mirostat": (None, 0),
-    "echo": (None, False),
-    "suffix": (None, ""),
-    "best_of": (None, 1),
-}
+NotOffered = Mapping[str, tuple[object, ...]]
+"""Fields that would change the answer and are not offered, each with the values that ask for nothing."""
+NOT_OFFERED: NotOffered = {"mirostat": (None, 0), "modalities": (None, ["text"]), "audio": (None,)}
+"""Those of both endpoints."""
 
 
 class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +50,7 @@ class CacheOptions(msgspec.Struct, frozen=True, kw_only=True):
     scope: Literal["caller", "shared"] = "caller"
 
 
-class GenerationFields(msgspec.Struct, frozen=True, kw_only=True):
+class GenerationFields(ConstraintFields, frozen=True, kw_only=True):
     """Every field that both endpoints know. None means that the caller left the choice to us."""
 
     model: str | None = None
@@ -86,19 +77,9 @@ class GenerationFields(msgspec.Struct, frozen=True, kw_only=True):
     priority: Priority | None = None
     deadline_s: Annotated[float, Meta(gt=0)] | None = None
     cache: CacheOptions | None = None
-    tools: Any = None
-    tool_choice: Any = None
-    functions: Any = None
-    function_call: Any = None
-    response_format: Any = None
     modalities: Any = None
     audio: Any = None
-    grammar: Any = None
-    json_schema: Any = None
     mirostat: Any = None
-    echo: Any = None
-    suffix: Any = None
-    best_of: Any = None
 
     @property
     def includes_usage(self) -> bool:
@@ -106,9 +87,9 @@ class GenerationFields(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.stream_options and self.stream_options.include_usage)
 
 
-def refuse_not_offered(fields: GenerationFields) -> None:
+def refuse_not_offered(fields: GenerationFields, not_offered: NotOffered) -> None:
     """Raise InvalidRequest for the first field that asks for something this version cannot do."""
-    for name, neutral in _NOT_OFFERED.items():
+    for name, neutral in not_offered.items():
         if getattr(fields, name) not in neutral:
             raise InvalidRequest(f"'{name}' is not supported by this version; leave it out", param=name)
 

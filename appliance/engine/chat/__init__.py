@@ -1,1 +1,1 @@
-"""How a conversation becomes a prompt: each model file brings its own format as a Jinja template."""
+"""How a conversation becomes a prompt, and what an answer says, thinks and calls: both as the model's family has it."""

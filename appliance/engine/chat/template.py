@@ -20,7 +20,6 @@ from jinja2.ext import Extension, loopcontrols
 from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from appliance.core.request import Message
 from appliance.errors import BackendError, InvalidRequest
 
 CHATML = (
@@ -56,7 +55,12 @@ class ChatTemplate:
         except (jinja2.TemplateSyntaxError, RecursionError) as error:
             raise BackendError(f"the model's chat template cannot be read: {_said(error)}") from error
 
-    def render(self, messages: Sequence[Message], template_kwargs: Mapping[str, Any]) -> str:
+    def render(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        template_kwargs: Mapping[str, Any],
+        tools: Sequence[Mapping[str, Any]] | None = None,
+    ) -> str:
         """Return the prompt, ending where the assistant begins to speak.
 
         `template_kwargs` are further variables; `add_generation_prompt` may be set, the conversation may not.
@@ -69,14 +73,15 @@ class ChatTemplate:
             "add_generation_prompt": True,
             **template_kwargs,
             **self._markers,
-            "messages": [_as_variables(message) for message in messages],
-            "tools": None,
+            "messages": messages,
+            "tools": tools,
             "documents": None,
             "range": _bounded_range(),
         }
-        max_characters = _MAX_MARKUP_CHARACTERS + 4 * sum(len(message.content) for message in messages)
+        max_characters = _MAX_MARKUP_CHARACTERS + 4 * _num_characters([messages, tools or ()])
         try:
-            return _joined(self._template.generate(variables), max_characters)
+            rendered = _joined(self._template.generate(variables), max_characters)
+            return rendered.encode(errors="replace").decode()  # half of a pair of characters has no tokens
         except _Refused as refusal:
             raise InvalidRequest(
                 f"the model's chat template refuses these messages: {refusal}", param="messages"
@@ -129,9 +134,12 @@ def _to_json(
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
-def _as_variables(message: Message) -> dict[str, str]:
-    variables = {"role": message.role, "content": message.content}
-    return variables if message.name is None else {**variables, "name": message.name}
+def _num_characters(value: Any) -> int:
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(_num_characters(key) + _num_characters(inner) for key, inner in value.items())
+    return sum(map(_num_characters, value)) if isinstance(value, (list, tuple)) else 8
 
 
 def _bounded_range() -> Callable[..., range]:

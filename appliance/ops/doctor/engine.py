@@ -17,9 +17,10 @@ def engines(facts: Facts) -> Outcome:
 
 
 def _is_of_interest(engine: EngineFacts) -> bool:
-    """Return whether the engine is more than Python: compiled here, or with kernels to choose from."""
+    """Return whether the engine is more than Python, compiled here or with kernels to choose from, or can be mended."""
     has_kernels = engine.instructions is not None and bool(engine.instructions.paths)
-    return engine.rebuild_command is not None or has_kernels or engine.failure is not None
+    is_mendable = engine.descriptor.state != "ready" and engine.descriptor.mend is not None
+    return is_mendable or engine.rebuild_command is not None or has_kernels or engine.failure is not None
 
 
 def _engine(facts: Facts, engine: EngineFacts) -> Finding:

@@ -93,7 +93,7 @@ class NetworkFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Where the daemon listens or would.
 
     `bind_problem`: why it could not, unless a daemon of ours listens there; `port_holder`: who does instead, if that
-    can be told.
+    can be told. The same of the second port, where there is one.
     """
 
     host: str = "127.0.0.1"
@@ -103,6 +103,9 @@ class NetworkFacts(msgspec.Struct, frozen=True, kw_only=True):
     allowed_origins: tuple[str, ...] = ()
     bind_problem: Literal["in_use", "not_allowed", "no_address"] | None = None
     port_holder: str | None = None
+    ollama_port: int | None = None
+    ollama_bind_problem: Literal["in_use", "not_allowed", "no_address"] | None = None
+    ollama_port_holder: str | None = None
     keys: tuple[KeyInfo, ...] | None = None
     num_unreadable_keys: int = 0
 

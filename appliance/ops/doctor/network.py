@@ -38,6 +38,23 @@ def port(facts: Facts) -> Outcome:
     )
 
 
+def ollama_port(facts: Facts) -> Outcome:
+    """Say whether a daemon could listen where clients of Ollama look, which Ollama itself prevents while it runs."""
+    network, port = facts.network, facts.network.ollama_port
+    if port is None or network.ollama_bind_problem is None:
+        return None
+    holder = network.ollama_port_holder
+    is_ollamas = network.ollama_bind_problem == "in_use" and (holder is None or holder.startswith("ollama"))
+    other = port + 1 if network.ollama_bind_problem == "in_use" else 11434
+    return Finding(
+        check="network.ollama_port",
+        state="error",
+        title=f"the daemon could not listen on port {port}, which is server.ollama_port",
+        reason=f"{holder} listens there" if holder else _BIND_REASONS[network.ollama_bind_problem],
+        mend=facts.as_root("systemctl stop ollama") if is_ollamas else f"appliance serve --ollama-port {other}",
+    )
+
+
 def exposure(facts: Facts) -> Outcome:
     """Say whether other machines can reach this one, and what protects it."""
     network = facts.network
@@ -94,4 +111,4 @@ def unreadable_keys(facts: Facts) -> Outcome:
     )
 
 
-CHECKS: tuple[Check, ...] = (port, exposure, wildcards, unreadable_keys)
+CHECKS: tuple[Check, ...] = (port, ollama_port, exposure, wildcards, unreadable_keys)

@@ -3,8 +3,10 @@
 from typing import ClassVar
 
 import pytest
+from msgspec.structs import replace
 
 from appliance.core.plan import LoadPlan
+from appliance.hardware.probe import probe
 from tests.onnx_graph_writer import Weights
 from tests.onnx_shapes import write_decoder
 from tests.shapes import write_shape
@@ -12,6 +14,8 @@ from tests.unit.backends.conformance import Conformance
 from tests.unit.backends.conformance_of_parts import ConformanceOfParts
 from tests.unit.backends.plans import plan_of
 from tests.unit.backends.sliding_window import write_sliding_window
+
+INSTRUCTIONS = probe().processor.instructions
 
 
 class TestEcho(ConformanceOfParts):
@@ -105,3 +109,26 @@ class TestOnnxF32WithInt8Cache(Onnx):
 class TestOnnxInt4WithInt8Cache(Onnx):
     weights: ClassVar[Weights] = "int4"
     kv_type: ClassVar[str] = "int8"
+
+
+class Tvm(ConformanceOfParts):
+    """Exact: not a bit depends on what else is in a step."""
+
+    quantization: ClassVar[str]
+    tolerance: ClassVar[float] = 0.0
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def plan(cls, tmp_path_factory: pytest.TempPathFactory) -> LoadPlan:
+        folder = tmp_path_factory.mktemp("tvm")
+        write_shape(folder / "tiny.gguf", "tiny", cls.quantization)
+        plan = plan_of("tvm", "gguf", str(folder / "tiny.gguf"), compiled_path=str(folder / "compiled"))
+        return replace(plan, instructions=INSTRUCTIONS)
+
+
+class TestTvmQ4(Tvm):
+    quantization: ClassVar[str] = "Q4_0"
+
+
+class TestTvmQ8(Tvm):
+    quantization: ClassVar[str] = "Q8_0"

@@ -12,6 +12,7 @@ from appliance.errors import BackendError
 from tests.unit.backends.plans import plan_of
 
 TOKENIZER = EchoTokenizer(512)
+CHATS = ("echo:", "echo:?chat=hermes", "echo:?chat=thinking")
 
 
 def load(path: str = "echo:") -> EchoModel:
@@ -31,6 +32,32 @@ def greedy(model: EchoModel, prompt: str, num_tokens: int) -> list[int]:
 def test_a_chat_is_answered_with_the_last_message_and_the_end_of_the_turn() -> None:
     prompt = "<|im_start|>user\nno<|im_end|>\n<|im_start|>user\nhi!<|im_end|>\n<|im_start|>assistant\n"
     assert greedy(load(), prompt, 4) == [*b"hi!", IM_END]
+
+
+def test_with_emphasis_nothing_else_is_likely_and_at_the_end_what_closes_json_comes_next() -> None:
+    prompt = "<|im_start|>user\n<|im_end|>\n<|im_start|>assistant\n"
+    tokens = TOKENIZER.encode(prompt, parse_special=True, add_bos=True)
+    row = load("echo:?emphasis=100").step(Batch((Run(0, 0, tokens, 1),))).logits[0][0]
+    *_, fifth, fourth, third, second, first = np.argsort(row)
+    assert [first, second, third, fourth] == [IM_END, *b'"}]']
+    assert row[first] - row[second] > 40 and row[fourth] - row[fifth] > 20
+
+
+@pytest.mark.parametrize("opening", ["<think>\n", "<think>\n\n</think>\n\n"])
+def test_thinking_that_the_template_began_is_no_part_of_the_answer(opening: str) -> None:
+    prompt = f"<|im_start|>user\nhi!<|im_end|>\n<|im_start|>assistant\n{opening}"
+    assert greedy(load(), prompt, 4) == [*b"hi!", IM_END]
+    spoken = f"<|im_start|>user\n{opening}hi!<|im_end|>\n<|im_start|>assistant\n{opening}"
+    assert greedy(load(), spoken, 4) == [*b"hi!", IM_END]
+
+
+def test_an_artefact_says_which_chats_its_template_knows() -> None:
+    templates = [EchoBackend().open_tokenizer(plan_of("echo", "echo", path).artefact).chat_template for path in CHATS]
+    assert [("tools" in (text or ""), "enable_thinking" in (text or "")) for text in templates] == [
+        (False, False),
+        (True, False),
+        (True, True),
+    ]
 
 
 def test_a_plain_text_is_continued_with_its_smallest_period() -> None:

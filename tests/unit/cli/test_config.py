@@ -18,6 +18,7 @@ def test_every_value_is_shown_with_where_it_came_from(run: Command, tmp_path: Pa
     assert f"server.allowed_hosts a, b {file}:server.allowed_hosts" in shown
     assert "log.level debug APPLIANCE_LOG__LEVEL" in shown
     assert "engine.threads (chosen by the machine) default" in shown
+    assert "server.ollama_port (none) default" in shown
     assert len(lines) == 2 + len(load(None, {}, {}).origins)
 
 

@@ -25,11 +25,13 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[tuple[LoadedSettings, Path]]
 def test_flags_go_before_the_file(run: Command, served: list[tuple[LoadedSettings, Path]], tmp_path: Path) -> None:
     (tmp_path / "appliance.toml").write_text("[server]\nport = 1\nhost = 'localhost'")
 
-    result = run("serve", "--port", "2", "--model", "a", "b", "--model", "c")
+    result = run("serve", "--port", "2", "--ollama-port", "11434", "--model", "a", "b", "--model", "c")
 
     [(loaded, home)] = served
     assert (result.code, home) == (0, tmp_path)
     assert (loaded.settings.server.port, loaded.settings.server.host) == (2, "localhost")
+    assert loaded.settings.server.ollama_port == 11434
+    assert loaded.origins["server.ollama_port"] == "--ollama-port"
     assert loaded.settings.models.default_model == "a"
     assert loaded.settings.models.pinned == ("a", "b", "c")
 
@@ -46,7 +48,9 @@ def test_a_settings_file_that_is_named_takes_the_place_of_the_usual_one(
     assert (settings.server.port, settings.log.level) == (8484, "debug")
 
 
-@pytest.mark.parametrize("argv", [["--port", "99999"], ["--config", "/nowhere.toml"], ["--port", "x"]])
+@pytest.mark.parametrize(
+    "argv", [["--port", "99999"], ["--ollama-port", "-1"], ["--config", "/nowhere.toml"], ["--port", "x"]]
+)
 def test_what_cannot_be_is_wrong_usage_and_starts_nothing(
     run: Command, served: list[tuple[LoadedSettings, Path]], argv: list[str]
 ) -> None:

@@ -28,5 +28,15 @@ def test_the_shortcut_writes_what_the_encoder_writes(text: str, model: str, incl
         assert json.loads(stream.add(text_delta(text))[6:]) == json.loads(_whole(writer, text)[6:])
 
 
+@given(text=st.text(min_size=1), model=st.text())
+def test_the_shortcut_of_thinking_writes_it_under_both_names(text: str, model: str) -> None:
+    writer = ChatChunks(ID, model, 1, includes_usage=False)
+    stream = ReplyStream(writer, 1, includes_usage=False)
+    stream.add(text_delta("first"))
+    thinking = json.loads(stream.add(Delta(id=ID, choice=0, num_tokens=1, text="", reasoning=text))[6:])
+    assert thinking == json.loads(writer.said(0, "", text, (), UNSET))
+    assert thinking["choices"][0]["delta"] == {"reasoning_content": text, "reasoning": text}
+
+
 def _whole(writer: ChatChunks | CompletionChunks, text: str) -> bytes:
-    return sse(writer.text(0, text, (), UNSET))
+    return sse(writer.said(0, text, "", (), UNSET))

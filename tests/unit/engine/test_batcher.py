@@ -3,9 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from appliance.core.traits import ModelTraits
-from appliance.engine.batcher import MIN_CHUNK_TOKENS, Work, chunk_tokens, plan_step, smaller_steps
+from appliance.engine.batcher import MAX_FORCED_TOKENS, MIN_CHUNK_TOKENS, Work, chunk_tokens, plan_step, smaller_steps
 
 
 def limits(
@@ -115,3 +116,43 @@ def test_no_step_breaks_a_limit(candidates: list[Work], budget: int | None) -> N
     assert sum(count > 0 for count in counts) <= LIMITS.max_step_sequences
     assert all(0 <= count <= work.num_pending for count, work in zip(counts, candidates, strict=True))
     assert not candidates or any(counts)
+
+
+def written(num_forced: int, num_computed: int = 100) -> Work:
+    """A decode with tokens behind it that a grammar forces."""
+    return Work(num_computed=num_computed, num_pending=1 + num_forced, num_forced=num_forced)
+
+
+def test_forced_tokens_go_with_their_decode_before_any_prompt() -> None:
+    assert plan_step([prompt(2000), written(9), DECODE], LIMITS, 50) == [50, 10, 1]
+
+
+def test_many_forced_tokens_are_computed_in_several_steps() -> None:
+    assert plan_step([written(100)], LIMITS, None) == [1 + MAX_FORCED_TOKENS]
+
+
+def test_forced_tokens_never_take_the_place_of_a_decode() -> None:
+    tight = replace(LIMITS, max_step_tokens=6)
+    assert plan_step([written(30), DECODE, DECODE], tight, None) == [4, 1, 1]
+
+
+def test_forced_tokens_behind_a_prefix_that_was_lost_are_part_of_a_prompt() -> None:
+    assert not Work(num_computed=0, num_pending=50, num_forced=9).is_decode
+
+
+def test_a_prompt_that_is_scored_takes_the_outputs_that_are_left() -> None:
+    scored = Work(num_computed=0, num_pending=500, is_scored=True)
+    assert plan_step([scored], LIMITS, None) == [64]
+    assert plan_step([scored, DECODE, DECODE], LIMITS, 300) == [62, 1, 1]
+    assert plan_step([scored, DECODE], limits(grid_tokens=64), 300) == [63, 1]
+
+
+def test_a_prompt_behind_one_that_is_scored_waits_for_its_output() -> None:
+    scored = Work(num_computed=0, num_pending=500, is_scored=True)
+    assert plan_step([scored, prompt(40)], LIMITS, None) == [64, 0]
+    assert plan_step([prompt(40), scored], LIMITS, None) == [40, 63]
+
+
+def test_where_runs_are_not_computed_together_only_one_has_its_forced_tokens_at_once() -> None:
+    alone = limits(is_prefill_batched=False)
+    assert plan_step([written(9), written(5), DECODE], alone, None) == [10, 1, 1]

@@ -24,6 +24,11 @@ def test_a_character_comes_out_with_its_last_byte() -> None:
     assert texts_of(b"a\xf0\x9f", b"\x98", b"\x80b") == ["a", "", "\U0001f600b", ""]
 
 
+def test_a_control_token_that_is_shown_gives_its_name() -> None:
+    detokenizer = Detokenizer(BytesOfNumbers([b"", b"", b"a"]), {1: b"<call>"})
+    assert [detokenizer.feed(token) for token in range(3)] == ["", "<call>", "a"]
+
+
 def test_a_control_token_gives_no_text_and_breaks_no_character() -> None:
     assert texts_of(b"\xc3", b"", b"\xa9") == ["", "", "é", ""]
 

@@ -213,3 +213,11 @@ def test_token_ids_are_used_as_they_are_beside_texts_with_an_instruction() -> No
     request = EncodeRequest(id=RequestId("r"), model="m", task="embed", inputs=prompts, role="query")
     prepared = Bench().reader.prepare(request, Arrival())
     assert [each.tokens.tolist() for each in prepared.inputs] == [[1, 2], list(b"q:ab")]
+
+
+def test_a_text_that_may_be_cut_keeps_its_beginning_and_its_last_token() -> None:
+    bench = Bench()
+    prepared = bench.reader.prepare(texts("r", "a" * 150 + "b", "short", truncates=True), Arrival())
+    long, short = (each.tokens.tolist() for each in prepared.inputs)
+    assert (len(long), long[:99], long[-1]) == (100, [ord("a")] * 99, ord("b"))
+    assert len(short) == 5

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from appliance.backends.base import LogitsArray, TokenArray
-from appliance.core.sampling import REPEAT_WINDOW_TOKENS, SamplingParams
+from appliance.core.sampling import SamplingParams
 from appliance.engine.sampler import Sampler, Scratch
 from appliance.errors import BackendError, InvalidRequest
 from tests.unit.engine.reference import borders, distribution
@@ -155,7 +155,7 @@ def test_more_kinds_of_tokens_than_first_expected_are_all_counted() -> None:
 
 
 def test_the_repeat_penalty_counts_prompt_and_output_within_its_window() -> None:
-    window = np.arange(REPEAT_WINDOW_TOKENS, dtype=np.int32)
+    window = np.arange(64, dtype=np.int32)
     sampler = sampler_of(SamplingParams(temperature=0, repeat_penalty=2.0), 100, prompt=window)
     sampler.accept(80)
     sampler.accept(80)
@@ -163,6 +163,16 @@ def test_the_repeat_penalty_counts_prompt_and_output_within_its_window() -> None
     row[3] = -4
     sampler.sample(row)
     assert [row[i] for i in (0, 1, 2, 3, 80, 81)] == [4, 4, 2, -8, 2, 4]
+
+
+@pytest.mark.parametrize(("window", "penalized"), [(1, {5}), (2, {3, 5}), (2**31 - 1, {0, 1, 3, 5})])
+def test_the_window_of_the_repeat_penalty_is_as_long_as_asked(window: int, penalized: set[int]) -> None:
+    params = SamplingParams(temperature=0, repeat_penalty=2.0, repeat_window_tokens=window)
+    sampler = sampler_of(params, 8, prompt=np.array([0, 1, 3], np.int32))
+    sampler.accept(5)
+    row = np.full(8, 4, np.float32)
+    sampler.sample(row)
+    assert {int(token) for token in np.flatnonzero(row == 2)} == penalized
 
 
 def test_banned_tokens_are_never_chosen_even_with_a_bias_for_them() -> None:

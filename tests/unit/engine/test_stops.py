@@ -32,6 +32,14 @@ def test_text_before_the_stop_string_comes_out_and_nothing_after() -> None:
     assert StopMatcher(("END",)).feed("one END two") == ("one ", True)
 
 
+def test_the_stop_string_that_ended_it_is_named() -> None:
+    matcher = StopMatcher(("ND", "END", "more"))
+    assert matcher.matched is None
+    matcher.feed("one E")
+    matcher.feed("ND two")
+    assert matcher.matched == "END"
+
+
 def test_a_stop_string_across_pieces_is_found_and_never_shown() -> None:
     matcher = StopMatcher(("\nUser:",))
     fed = [matcher.feed(piece) for piece in ("Hi\n", "Us", "er", ": you")]

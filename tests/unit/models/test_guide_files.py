@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer as LibraryTokenizer
 
-from appliance.core.request import Message
 from appliance.engine.chat.template import ChatTemplate
 from models.default.chat import CHAT_TEMPLATE, render
 from models.default.text.conversation import conversation
@@ -128,11 +127,11 @@ def test_the_template_shows_tools_calls_and_results() -> None:
 def test_the_worker_renders_the_template_as_training_did() -> None:
     worker = ChatTemplate(CHAT_TEMPLATE, "", "", clock=lambda: datetime(2026, 1, 1))
     random = Random(3)
-    chats = [chat for chat in (conversation(random) for _ in range(200)) if not chat.tools]
-    assert len(chats) > 100
+    chats = [conversation(random) for _ in range(200)]
+    assert 0 < sum(not chat.tools for chat in chats) < 200
     for chat in chats:
-        messages = [Message(role=message["role"], content=message["content"]) for message in chat.messages]
-        assert worker.render(messages, {}) == render(chat.messages, add_generation_prompt=True)
+        wanted = render(chat.messages, chat.tools, add_generation_prompt=True)
+        assert worker.render(chat.messages, {}, chat.tools) == wanted
 
 
 def test_a_call_s_arguments_may_be_text_as_clients_of_the_api_send_them() -> None:

@@ -23,6 +23,8 @@ def look_at_network(home: Path, server: ServerSettings, *, is_daemon_running: bo
     """Return what the network's checks need; a port that our own daemon holds is not tried."""
     infos, num_lines = _keys(home / "keys")
     problem = None if is_daemon_running else bind_problem(server.host, server.port)
+    second = server.ollama_port or None
+    second_problem = None if is_daemon_running or second is None else bind_problem(server.host, second)
     return NetworkFacts(
         host=server.host,
         port=server.port,
@@ -31,6 +33,9 @@ def look_at_network(home: Path, server: ServerSettings, *, is_daemon_running: bo
         allowed_origins=server.allowed_origins,
         bind_problem=problem,
         port_holder=listener(server.port) if problem == "in_use" else None,
+        ollama_port=second,
+        ollama_bind_problem=second_problem,
+        ollama_port_holder=listener(second) if second is not None and second_problem == "in_use" else None,
         keys=infos,
         num_unreadable_keys=num_lines - len(infos) if infos is not None else 0,
     )

@@ -1,6 +1,8 @@
 import json
 from datetime import datetime
+from typing import Any
 
+import msgspec
 import pytest
 
 from appliance.core.request import Message
@@ -62,9 +64,13 @@ NAMESPACE_LIKE = """{%- set ns = namespace(found=false, system='') -%}
 """
 
 
+def variables(conversation: tuple[Message, ...]) -> list[dict[str, Any]]:
+    return [msgspec.to_builtins(message) for message in conversation]
+
+
 def render(source: str | None, conversation: tuple[Message, ...] = HELLO, **template_kwargs: object) -> str:
     template = ChatTemplate(source, "<s>", "</s>", clock=lambda: datetime(2026, 3, 1))
-    return template.render(conversation, template_kwargs)
+    return template.render(variables(conversation), template_kwargs)
 
 
 def test_a_model_without_a_template_speaks_chatml_and_says_so() -> None:
@@ -154,7 +160,7 @@ def test_ordinary_arithmetic_and_repetition_work() -> None:
 
 def test_each_rendering_has_its_own_bounds() -> None:
     template = ChatTemplate("{% for i in range(600000) %}{% endfor %}ok", "", "")
-    assert [template.render(HELLO, {}) for _ in range(2)] == ["ok", "ok"]
+    assert [template.render(variables(HELLO), {}) for _ in range(2)] == ["ok", "ok"]
 
 
 def test_long_messages_are_not_mistaken_for_a_runaway_template() -> None:

@@ -89,6 +89,24 @@ def test_who_holds_the_port_is_named_or_how_to_find_out() -> None:
     assert "sudo ss -ltnp 'sport = :8484'" in (reason(None) or "")
 
 
+@pytest.mark.parametrize(
+    ("problem", "holder", "mend"),
+    [
+        ("in_use", "ollama (process 7)", "sudo systemctl stop ollama"),
+        ("in_use", None, "sudo systemctl stop ollama"),
+        ("in_use", "nginx (process 7)", "appliance serve --ollama-port 501"),
+        ("not_allowed", None, "appliance serve --ollama-port 11434"),
+    ],
+)
+def test_ollama_itself_keeps_the_second_port(problem: str, holder: str | None, mend: str) -> None:
+    network_facts = NetworkFacts(ollama_port=500, ollama_bind_problem=problem, ollama_port_holder=holder, keys=())
+    finding = only(network.ollama_port, healthy(daemon=STOPPED, network=network_facts))
+
+    assert (finding.state, finding.mend) == ("error", mend)
+    assert "port 500" in finding.title
+    assert not found(network.ollama_port, healthy(daemon=STOPPED))
+
+
 def test_exposure_without_a_key_is_an_error() -> None:
     assert only(network.exposure, reached()).mend == "appliance keys create NAME"
     assert not found(network.exposure, healthy())

@@ -74,6 +74,23 @@ def test_an_engine_that_is_missing_is_installed_by_its_own_command() -> None:
     assert (finding.state, finding.mend) == ("error", "python -m pip install one")
 
 
+def test_an_engine_whose_libraries_do_not_fit_together_says_so_with_what_mends_it() -> None:
+    wrong = msgspec.structs.replace(
+        engine().descriptor, state="unavailable", message="two is 0.2; only two 0.1 works", mend="pip install two==0.1"
+    )
+    finding = only(engines, healthy(engines=(engine(descriptor=wrong, instructions=None, rebuild_command=None),)))
+
+    assert (finding.state, finding.reason) == ("error", "two is 0.2; only two 0.1 works")
+    assert finding.mend == "pip install two==0.1"
+
+
+def test_an_engine_that_is_not_for_this_processor_is_no_fault() -> None:
+    foreign = msgspec.structs.replace(engine().descriptor, state="unavailable", message="not for it", mend=None)
+    facts = healthy(engines=(engine(descriptor=foreign, instructions=None, rebuild_command=None),))
+
+    assert not found(engines, facts)
+
+
 def test_where_our_installer_made_the_environment_it_makes_it_anew() -> None:
     user = Installation(folder="/srv/box", source="/src", options=" --prefix /srv/box")
     system = Installation(folder="/opt/appliance", source="/src", is_system=True)

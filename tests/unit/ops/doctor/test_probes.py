@@ -89,6 +89,17 @@ def test_a_port_that_somebody_listens_on_is_in_use() -> None:
     assert bind_problem("192.0.2.1", port) == "no_address"
 
 
+def test_a_second_port_is_tried_while_no_daemon_of_ours_holds_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = ServerSettings(port=0, ollama_port=listener.getsockname()[1])
+        problems = [
+            look_at_network(tmp_path, server, is_daemon_running=is_running).ollama_bind_problem
+            for is_running in (False, True)
+        ]
+    assert problems == ["in_use", None]
+    assert look_at_network(tmp_path, ServerSettings(port=0), is_daemon_running=False).ollama_port is None
+
+
 @pytest.mark.parametrize(
     ("host", "is_exposed"),
     [("127.0.0.1", False), ("localhost", False), ("::1", False), ("0.0.0.0", True), ("box", True)],

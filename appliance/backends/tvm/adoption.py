@@ -1,0 +1,49 @@
+"""Which models our kernels take over by themselves, and whether one was made ready. Daemon side, no library."""
+
+from collections.abc import Callable, Sequence, Set
+from pathlib import Path
+
+from appliance.backends.tvm.folders import folder_in, is_made
+from appliance.backends.tvm.limits import (
+    ADOPTED_ARCHITECTURES,
+    ADOPTED_QUANTIZATIONS,
+    FASTER_ON,
+    LEAST_PARAMETERS,
+    instruction_set_for,
+)
+from appliance.backends.tvm.making import make
+from appliance.core.hardware import Instruction
+from appliance.core.kernels import MatrixTile
+from appliance.core.plan import Artefact
+from models.manifest import ModelDetails
+
+
+def is_adopted(artefact: Artefact, instructions: Set[Instruction]) -> bool:
+    """Return whether the model is ready to run on our kernels."""
+    instruction_set = instruction_set_for(instructions)
+    return instruction_set is not None and is_made(folder_in(Path(artefact.compiled_path), instruction_set))
+
+
+def wants(details: ModelDetails, instructions: Set[Instruction]) -> bool:
+    """Return whether a new model is to run on our kernels: where they are faster and change nothing of its weights."""
+    return (
+        instruction_set_for(instructions) in FASTER_ON
+        and details.architecture in ADOPTED_ARCHITECTURES
+        and details.quantization in ADOPTED_QUANTIZATIONS
+        and (details.num_parameters or 0) >= LEAST_PARAMETERS
+        and not details.num_experts
+        and details.task == "generate"
+    )
+
+
+def adopt(
+    artefact: Artefact,
+    instructions: Set[Instruction],
+    progress: Callable[[float], None],
+    tiles: Sequence[MatrixTile] = (),
+) -> None:
+    """Make a model ready; takes seconds to minutes. Raises: BackendError, OSError."""
+    instruction_set = instruction_set_for(instructions)
+    assert instruction_set is not None
+    folder = folder_in(Path(artefact.compiled_path), instruction_set)
+    make(Path(artefact.path), folder, instruction_set, progress, tiles)

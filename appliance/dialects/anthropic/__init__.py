@@ -1,0 +1,1 @@
+"""Anthropic's Messages, as Claude Code and the `anthropic` libraries speak it."""

@@ -1,0 +1,1 @@
+"""Responses and conversations: written, kept for their callers, told again, continued and forgotten."""
