@@ -22,10 +22,11 @@ from appliance.backends.kernels import kernels_in_use
 from appliance.backends.registry import WORKSHOPS, descriptors, versions
 from appliance.caches.kv_disk import KvDisk
 from appliance.caches.kv_sweep import KvSweeper
+from appliance.core.caller import LOCAL
 from appliance.core.events import SystemEvent
 from appliance.core.hardware import HardwareSnapshot
 from appliance.database import DATABASE_FILE
-from appliance.errors import Forbidden
+from appliance.errors import ApplianceError, Forbidden
 from appliance.hardware.memory import memory_available_bytes
 from appliance.hardware.probe import probe
 from appliance.jobs.jobs import Jobs, JobSources
@@ -231,7 +232,8 @@ async def _run(
     try:
         await daemon.scheduler.start([daemon.parts.installed.resolve(name) for name in settings.models.pinned])
         await server.listening.wait()
-        helpers = [asyncio.create_task(_warm_up(daemon)), asyncio.create_task(manager.keep_watchdog())]
+        work = (_warm_up(daemon), _renew_kernels(daemon.parts), manager.keep_watchdog())
+        helpers = [asyncio.create_task(each) for each in work]
         gc.collect()
         gc.freeze()  # what is there now stays: no later collection stops the streams to look at it
         manager.tell("READY=1")
@@ -258,6 +260,15 @@ async def _warm_up(daemon: Appliance) -> None:
     parts = daemon.parts
     model = parts.installed.default_model
     await warm_up(parts.generation, model, parts.installed.task(model), parts.readiness)
+
+
+async def _renew_kernels(parts: Parts) -> None:
+    """Compile anew, in the background, what another version of our kernels was compiled for."""
+    try:
+        for model in await asyncio.to_thread(parts.kernels.outdated):
+            await parts.jobs.submit("compile", await asyncio.to_thread(parts.kernels.compile_order, model), LOCAL.id)
+    except (ApplianceError, OSError) as problem:
+        logger.warning("models that were compiled before run as their files are: %s", problem)
 
 
 async def _drain(daemon: Appliance, stop_now: asyncio.Event) -> None:

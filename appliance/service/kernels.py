@@ -34,6 +34,14 @@ class KernelCare:
         found = (kernels.compiled_of(*files, self._snapshot) for files in self._installed.artefacts())
         return tuple(each for of_files in found for each in of_files)
 
+    def outdated(self) -> list[str]:
+        """Return a name of each model that was compiled, but not for our kernels as they are now. Reads the disk."""
+        if kernels.kernels_in_use(self._snapshot) is None:
+            return []
+        compiled = self.compiled()
+        current = {each.models for each in compiled if each.is_current}
+        return sorted({each.models[0] for each in compiled if each.models not in current})
+
     def clean(self) -> CleanedKernels:
         """Delete what only another version or processor could use, and what killed processes left."""
         done = [kernels.clean(files, self._snapshot, time.time()) for files, _ in self._installed.artefacts()]

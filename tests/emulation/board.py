@@ -91,13 +91,13 @@ def _make(folder: Path) -> None:
     (root / "usr" / "lib").mkdir(parents=True)
     (root / "lib").symlink_to("usr/lib")  # newer packages have no /lib of their own, but programs look there
     foreign = [*_apt_get(state / "arm64"), "-o", "APT::Architecture=arm64", "-o", "APT::Architectures=arm64"]
-    _run([*foreign, "update"])
+    _run([*foreign, "update", "--error-on=any"])
     _run([*foreign, "--yes", "--no-install-recommends", "--download-only", "install", *_DEBIAN_PACKAGES])
     for package in (state / "arm64" / "archives").glob("*.deb"):
         _run(["dpkg-deb", "--extract", str(package), str(root)])
     if not _emulator(folder):
         own = _apt_get(state / "own")
-        _run([*own, "update"])
+        _run([*own, "update", "--error-on=any"])
         _run([*own, "download", "qemu-user-static"], state)
         _run(["dpkg-deb", "--extract", *map(str, state.glob("qemu-*.deb")), str(state / "qemu")])
         (folder / "emulator").mkdir()
@@ -151,6 +151,7 @@ def _run(command: list[str], folder: Path | None = None) -> None:
     try:
         subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
     except subprocess.CalledProcessError as error:
-        raise NotHere(f"{Path(command[0]).name} said: {error.stderr.strip()[-300:]}") from error
+        said = error.stderr.strip().splitlines()[-1:]
+        raise NotHere(f"{Path(command[0]).name} ended with {error.returncode} {said}") from error
     except OSError as error:
         raise NotHere(f"{command[0]}: {error}") from error

@@ -6,11 +6,13 @@ A folder is complete or not there: it is made beside its place and then renamed.
 """
 
 import hashlib
+import os
 from functools import lru_cache
 from pathlib import Path
 
 import kernels
 from appliance.backends.tvm.limits import PINS
+from models.files import sync_folder
 
 WEIGHTS_FILE, LIBRARY_FILE = "weights.bin", "step.so"
 
@@ -23,6 +25,21 @@ def folder_in(compiled: Path, instruction_set: str) -> Path:
 def is_made(folder: Path) -> bool:
     """Return whether the model need not be made ready again."""
     return (folder / WEIGHTS_FILE).exists()
+
+
+def settle(unfinished: Path, folder: Path) -> None:
+    """Give a finished folder its name. Weights that a power cut tore would be wrong without a word: they are synced."""
+    for path in unfinished.iterdir():
+        sync_file(path)
+    sync_folder(unfinished)
+    unfinished.rename(folder)
+    sync_folder(folder.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Make what was written to a file durable."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
 
 
 @lru_cache(maxsize=1)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from appliance.backends.tvm.folders import settle
 from appliance.core.kernels import MatrixTile
 from appliance.errors import BackendError
 
@@ -26,7 +27,7 @@ def make(
     try:
         order = [str(source), str(unfinished), instruction_set, msgspec.json.encode(tiles).decode()]
         _run(["-m", "appliance.backends.tvm.child", *order], progress)
-        unfinished.rename(folder)
+        settle(unfinished, folder)
     except OSError:
         if not folder.is_dir():  # another worker may have been first
             raise

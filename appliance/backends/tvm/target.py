@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from appliance.backends.tvm.child import has_linker, make
-from appliance.backends.tvm.folders import LIBRARY_FILE, folder_in, is_made
+from appliance.backends.tvm.folders import LIBRARY_FILE, folder_in, is_made, settle, sync_file
 from appliance.backends.tvm.gguf_source import GgufSource, NotServable
 from appliance.backends.tvm.record import Record, read_record, tiles_for, write_record
 from appliance.child import Reporter
@@ -64,7 +64,7 @@ class Target:
         make(self._source, unfinished, self.instruction_set, tiles, lambda ratio: report.progress(text, ratio, 1.0))
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         try:
-            unfinished.rename(self.folder)
+            settle(unfinished, self.folder)
         except OSError:
             if not is_made(self.folder):  # a worker that loads the model may have been first
                 raise
@@ -75,6 +75,7 @@ class Target:
 
         if has_linker():
             write_library(self.shape, self.instruction_set, scratch / LIBRARY_FILE, tiles)
+            sync_file(scratch / LIBRARY_FILE)
             (scratch / LIBRARY_FILE).replace(self.folder / LIBRARY_FILE)
         write_record(self.folder, Record(tiles=tuple(tiles)))
 

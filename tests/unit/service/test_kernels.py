@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from appliance.backends.tvm.folders import WEIGHTS_FILE, folder_in
 from appliance.backends.tvm.job_arguments import CompileArguments, TuneArguments
 from appliance.core.hardware import Instruction
 from appliance.core.jobs import Job, JobId
@@ -101,3 +102,19 @@ def test_a_damaged_file_costs_only_the_tuning(tmp_path: Path) -> None:
 def test_every_model_is_asked_what_is_compiled_of_it(tmp_path: Path) -> None:
     assert care(tmp_path).compiled() == ()
     assert care(tmp_path).clean().num_removed == 0
+
+
+def test_what_other_kernels_were_compiled_for_is_outdated_until_it_is_made_anew(tmp_path: Path) -> None:
+    kept = care(tmp_path)
+    ((artefact, _),) = Installed(ModelStore(tmp_path), lambda *_: load_plan("guide"), "guide").artefacts()
+    compiled = Path(artefact.compiled_path)
+    assert kept.outdated() == []
+
+    (compiled / "avx2-0.27-0123456789ab").mkdir(parents=True)
+    assert kept.outdated() == ["guide"]
+    assert care(tmp_path, has_kernels=False).outdated() == []
+
+    current = folder_in(compiled, "avx2")
+    current.mkdir()
+    (current / WEIGHTS_FILE).touch()
+    assert kept.outdated() == []
