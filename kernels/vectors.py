@@ -68,6 +68,17 @@ def largest_of(vector: Expr) -> Expr:
     return T.call_llvm_pure_intrin(T.llvm_lookup_intrinsic_id("llvm.vector.reduce.fmax"), vector, dtype="float32")
 
 
+def largest_magnitude_of(vector: Expr) -> Expr:
+    """Return the greatest of sixteen floats of which none is negative.
+
+    The bits of such floats stand in their order as integers, which LLVM compares by halves: floats it goes through one
+    by one, minding NaNs.
+    """
+    bits = T.reinterpret(vector, dtype=f"int32x{LANES}")
+    largest = T.call_llvm_pure_intrin(T.llvm_lookup_intrinsic_id("llvm.vector.reduce.smax"), bits, dtype="int32")
+    return T.reinterpret(largest, dtype="float32")
+
+
 def sum_of_integers(vector: Expr) -> Expr:
     """Return the sum of sixteen int32."""
     return T.call_llvm_pure_intrin(T.llvm_lookup_intrinsic_id("llvm.vector.reduce.add"), vector, dtype="int32")

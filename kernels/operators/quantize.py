@@ -10,7 +10,7 @@ from tvm.script import tirx as T
 from tvm.tirx import PrimFunc
 
 from kernels.quantization import GROUP, quantize_activations
-from kernels.vectors import LANES, largest_of, magnitude, span, splat, sum_of_integers
+from kernels.vectors import LANES, largest_magnitude_of, magnitude, span, splat, sum_of_integers
 
 SERIAL_TOKENS = 8
 """Below so many tokens, waking other threads takes longer than the work."""
@@ -30,7 +30,7 @@ def store_group(values, XQ, XS, SUMS, token, group):
         largest = T.sblock_alloc_buffer((1,), "float32", scope="local")
         codes = T.sblock_alloc_buffer((GROUP,), "int32", scope="local")
         largest[0] = T.max(
-            largest_of(T.max(magnitude(values[span(0)]), magnitude(values[span(LANES)]))), T.float32(TINIEST)
+            largest_magnitude_of(T.max(magnitude(values[span(0)]), magnitude(values[span(LANES)]))), T.float32(TINIEST)
         )
         XS[token, group] = largest[0] * T.float32(1 / 127)
         largest[0] = T.float32(127) / largest[0]

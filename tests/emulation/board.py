@@ -151,7 +151,7 @@ def _run(command: list[str], folder: Path | None = None) -> None:
     try:
         subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
     except subprocess.CalledProcessError as error:
-        said = error.stderr.strip().splitlines()[-1:]
-        raise NotHere(f"{Path(command[0]).name} ended with {error.returncode} {said}") from error
+        said = " ".join(error.stderr.strip().splitlines()[-1:])
+        raise NotHere(f"{Path(command[0]).name} ended with {error.returncode}: {said}") from error
     except OSError as error:
         raise NotHere(f"{command[0]}: {error}") from error
