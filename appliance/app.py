@@ -232,7 +232,9 @@ async def _run(
     try:
         await daemon.scheduler.start([daemon.parts.installed.resolve(name) for name in settings.models.pinned])
         await server.listening.wait()
-        work = (_warm_up(daemon), _renew_kernels(daemon.parts), manager.keep_watchdog())
+        work = [_warm_up(daemon), manager.keep_watchdog()]
+        if settings.engine.kernels == "auto":
+            work.append(_renew_kernels(daemon.parts))
         helpers = [asyncio.create_task(each) for each in work]
         gc.collect()
         gc.freeze()  # what is there now stays: no later collection stops the streams to look at it

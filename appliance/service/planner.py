@@ -10,7 +10,7 @@ from appliance.caches.kv_disk import KvDisk
 from appliance.core.events import ModelStateChanged, SystemEvent
 from appliance.core.fingerprint import kv_fingerprint
 from appliance.core.hardware import HardwareSnapshot
-from appliance.core.plan import BackendDescriptor, LoadPlan
+from appliance.core.plan import Artefact, BackendDescriptor, LoadPlan
 from appliance.errors import BackendError, ModelNotFound
 from appliance.service.calibrations import Calibrations
 from appliance.settings import Settings
@@ -56,7 +56,7 @@ class Planner:
             artefact,
             manifest.details,
             self._snapshot,
-            self._able(model, manifest, variant, adopted_by(artefact, self._snapshot)),
+            self._able(model, manifest, variant, artefact),
             self._settings.engine,
             self._settings.kv,
             memory_available_bytes=self._memory() + held_bytes,
@@ -95,13 +95,14 @@ class Planner:
         return self._calibrations.apply(plan)
 
     def _able(
-        self, model: str, manifest: ModelManifest, variant: str | None, adopted: str | None
+        self, model: str, manifest: ModelManifest, variant: str | None, artefact: Artefact
     ) -> Sequence[BackendDescriptor]:
         """Return the backends that the variant leaves: the one that it names, or all when it names the file's own.
 
         First stands the one that the model was made ready for.
         """
         if variant is None or variant == manifest.details.quantization:
+            adopted = adopted_by(artefact, self._snapshot) if self._settings.engine.kernels == "auto" else None
             return sorted(self._descriptors, key=lambda descriptor: descriptor.name != adopted)
         named = [descriptor for descriptor in self._descriptors if descriptor.name == variant]
         if not named:

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from appliance.backends.tvm.folders import WEIGHTS_FILE, folder_in
 from appliance.caches.kv_disk import KvDisk
 from appliance.caches.kv_folder import KvFolder
 from appliance.core.events import ModelCalibrated, ModelStateChanged
+from appliance.core.hardware import Instruction
 from appliance.core.plan import BackendDescriptor, Calibration, LoadPlan
 from appliance.errors import BackendError, DoesNotFit, ModelNotFound
 from appliance.service.calibrations import Calibrations
@@ -158,3 +160,23 @@ def test_threads_are_tried_once_unless_the_operator_set_them(
     assert plan(Settings()).thread_candidates == ()
     operators = plan(Settings(engine=EngineSettings(threads=4)))
     assert (operators.threads_decode, operators.threads_prefill, operators.thread_candidates) == (4, 4, ())
+
+
+def test_a_model_that_was_compiled_runs_there_unless_the_operator_or_its_name_says_otherwise(
+    store: ModelStore, manifest: ModelManifest
+) -> None:
+    snapshot = machine(instructions=frozenset({Instruction.AVX2}))
+    compiled = replace(GGUF, name="tvm")
+
+    def backend(settings: Settings, variant: str | None = None) -> str:
+        planner = Planner(store, snapshot, (GGUF, compiled), settings, lambda: 3 * GIB)
+        return planner.plan("tiny", manifest, variant).backend
+
+    assert backend(Settings()) == "llama_cpp"
+    assert backend(Settings(), "tvm") == "tvm"
+    folder = folder_in(store.compiled_path(manifest), "avx2")
+    folder.mkdir(parents=True)
+    (folder / WEIGHTS_FILE).touch()
+    assert backend(Settings()) == "tvm"
+    assert backend(Settings(), "llama_cpp") == "llama_cpp"
+    assert backend(Settings(engine=EngineSettings(kernels="off"))) == "llama_cpp"
