@@ -15,7 +15,9 @@ from appliance.core.admin import CreatedKey, Done, InstalledModel, KeyInfo, Prog
 from appliance.core.caller import Scope
 from appliance.core.plan import LoadPlan
 from appliance.errors import ApplianceError
+from appliance.hardware.probe import probe
 from appliance.ops.keys import KeyStore
+from appliance.service.adoption import Adoption
 from appliance.service.installed import Installed, name_of
 from models.errors import StoreError
 from models.manifest import ModelManifest
@@ -44,7 +46,8 @@ class Offline:
     def __init__(self, context: Context) -> None:
         self._store = ModelStore(context.home, WORKSHOPS)
         self._keys = KeyStore(context.home / KEYS_FILE)
-        self._installed = Installed(self._store, _unplanned, read_settings(context).settings.models.default_model)
+        self._settings = read_settings(context).settings
+        self._installed = Installed(self._store, _unplanned, self._settings.models.default_model)
 
     def models(self) -> tuple[InstalledModel, ...]:
         """Return the installed models."""
@@ -64,9 +67,15 @@ class Offline:
                 try:
                     step = next(adding)
                 except StopIteration as end:
+                    yield from self._adopted(end.value)
                     yield Done(model=self.model(name_of(end.value)))
                     return
                 yield Progress(text=step.text, done=step.done_bytes, total=step.total_bytes, unit="bytes")
+
+    def _adopted(self, manifest: ModelManifest) -> Iterator[Progress]:
+        adoption, name = Adoption(probe(), is_on=self._settings.engine.kernels == "auto"), name_of(manifest)
+        for ratio in adoption.steps(name, self._installed.artefact(name), manifest.details):
+            yield Progress(text="compiling for this processor", done=ratio, total=1.0, unit="ratio")
 
     def remove(self, name: str) -> Removed:
         """Forget an installed model and delete what only it used."""

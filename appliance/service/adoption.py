@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from queue import SimpleQueue
+from threading import Thread
 
 from appliance.backends.registry import adopt, wants_adoption
 from appliance.core.hardware import HardwareSnapshot
@@ -23,24 +25,28 @@ class Adoption:
         self._is_on = is_on
         self._adopt = adopt
 
-    async def run(self, name: str, artefact: Artefact, details: ModelDetails) -> AsyncIterator[float]:
-        """Yield how far it is, a ratio, until the model is ready; nothing where it stays as it is."""
+    def steps(self, name: str, artefact: Artefact, details: ModelDetails) -> Iterator[float]:
+        """Yield how far it is, a ratio, until the model is ready; nothing where it stays as it is. Blocks."""
         if not self._is_on or not wants_adoption(artefact, details, self._snapshot):
             return
-        loop, ratios = asyncio.get_running_loop(), asyncio.Queue[float | None]()
-
-        def tell(ratio: float | None) -> None:
-            loop.call_soon_threadsafe(ratios.put_nowait, ratio)
+        ratios: SimpleQueue[float | None] = SimpleQueue()
 
         def work() -> None:
             try:
-                self._adopt(artefact, self._snapshot, tell)
+                self._adopt(artefact, self._snapshot, ratios.put)
             except (BackendError, OSError) as problem:
                 logger.warning("model '%s' runs as before: %s", name, problem)
             finally:
-                tell(None)
+                ratios.put(None)
 
-        working = asyncio.create_task(asyncio.to_thread(work))
-        while (ratio := await ratios.get()) is not None:
+        working = Thread(target=work, name=f"adopt {name}")
+        working.start()
+        while (ratio := ratios.get()) is not None:
             yield ratio
-        await working
+        working.join()
+
+    async def run(self, name: str, artefact: Artefact, details: ModelDetails) -> AsyncIterator[float]:
+        """Yield what `steps` yields, without blocking."""
+        steps = self.steps(name, artefact, details)
+        while (ratio := await asyncio.to_thread(next, steps, None)) is not None:
+            yield ratio

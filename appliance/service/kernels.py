@@ -35,12 +35,17 @@ class KernelCare:
         return tuple(each for of_files in found for each in of_files)
 
     def outdated(self) -> list[str]:
-        """Return a name of each model that was compiled, but not for our kernels as they are now. Reads the disk."""
+        """Return a name of each model that is to run on our kernels and cannot yet, as they are now. Reads the disk."""
         if kernels.kernels_in_use(self._snapshot) is None:
             return []
-        compiled = self.compiled()
-        current = {each.models for each in compiled if each.is_current}
-        return sorted({each.models[0] for each in compiled if each.models not in current})
+        return sorted(names[0] for artefact, names in self._installed.artefacts() if self._is_due(artefact, names))
+
+    def _is_due(self, artefact: Artefact, names: tuple[str, ...]) -> bool:
+        if registry.adopted_by(artefact, self._snapshot) is not None:
+            return False
+        was_compiled = bool(kernels.compiled_of(artefact, names, self._snapshot))
+        details = self._installed.manifest(names[0]).details
+        return was_compiled or registry.wants_adoption(artefact, details, self._snapshot)
 
     def clean(self) -> CleanedKernels:
         """Delete what only another version or processor could use, and what killed processes left."""
