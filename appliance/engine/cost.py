@@ -1,11 +1,14 @@
-"""What a step costs: a linear model in its tokens, fitted to the steps lately taken. Pure arithmetic, no clock.
+"""What a step costs: a linear model in what it computes, fitted to the steps lately taken. Pure arithmetic, no clock.
 
-    step_s = a + b * prefill_tokens + c * decode_runs + d * context_tokens + e * retained_tokens
+    step_s = a + b * prefill_tokens + c * decode_runs + d * context_tokens + e * retained_tokens + f * prefill_pairs
+
+The last stands for attention: a prompt's token costs the more, the more tokens stand before it.
 
 Fitted by least squares with a ridge towards a prior, so that it answers from the first step on, and only when it is
 asked: a step that nobody has to plan for costs one entry in a list.
 """
 
+import math
 from collections import deque
 from typing import NamedTuple
 
@@ -16,18 +19,28 @@ _NUM_STEPS = 128  # how far back it looks: it follows a machine that slows down 
 _RIDGE = 1e-3  # how many steps' worth of trust the prior has, in squared scaled units
 _LEARNING_RATE = 0.2  # how much of a new measurement a step with drafts takes over
 _OPTIMISM = 0.02  # what a drafted token is believed to add to a step until it was tried
+_LEAST_TOKEN_S = 1e-8
 _DRAFT_SIZES = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-_SCALE = np.array([1.0, 100.0, 10.0, 10_000.0, 10_000.0])  # one typical unit of each feature
-_PRIOR = np.array([0.01, 0.2, 0.02, 0.01, 0.005])  # seconds per typical unit, of a small model on two cores
+_SCALE = np.array([1.0, 100.0, 10.0, 10_000.0, 10_000.0, 100_000.0])  # one typical unit of each feature
+_PRIOR = np.array([0.01, 0.2, 0.02, 0.01, 0.005, 0.02])  # seconds per typical unit, of a small model on two cores
 
 
 class StepShape(NamedTuple):
-    """The size of a step: prefill tokens, decoding runs, tokens attended to by all runs, and idle retained tokens."""
+    """The size of a step: prefill tokens, decoding runs, tokens attended to by all runs, and idle retained tokens.
+
+    `prefill_pairs` are those of a prefill token and one that it attends to.
+    """
 
     prefill_tokens: int
     decode_runs: int
     context_tokens: int
     retained_tokens: int
+    prefill_pairs: float = 0.0
+
+
+def pairs(start_tokens: int, num_tokens: int) -> float:
+    """Return the pairs of a chunk of prefill that has so many tokens before it."""
+    return num_tokens * (start_tokens + num_tokens / 2)
 
 
 class CostModel:
@@ -48,8 +61,10 @@ class CostModel:
         """Return the expected duration of a step of this shape."""
         return float(_features([shape])[0] @ self._weights())
 
-    def prefill_budget_tokens(self, decodes: StepShape, step_s: float, share_ratio: float = 0.0) -> int:
-        """Return how many prefill tokens bring a step with `decodes` to `step_s`.
+    def prefill_budget_tokens(
+        self, decodes: StepShape, step_s: float, share_ratio: float = 0.0, start_tokens: int = 0
+    ) -> int:
+        """Return how many prefill tokens behind `start_tokens` of their prompt bring a step with `decodes` to `step_s`.
 
         They get at least `share_ratio` of the time that the decodes take, however long that is: a caller whose prompt
         is read has a right to the machine, too.
@@ -57,7 +72,10 @@ class CostModel:
         weights = self._weights()
         decodes_s = float(_features([decodes])[0] @ weights)
         prefill_s = max(step_s - decodes_s, share_ratio * decodes_s)
-        return int(prefill_s * _SCALE[1] / max(float(weights[1]), 1e-6))
+        token_s, pair_s = float(weights[1]) / _SCALE[1], float(weights[5]) / _SCALE[5]
+        token_s = max(token_s + pair_s * start_tokens, _LEAST_TOKEN_S)
+        # token_s * n + pair_s * n^2 / 2 = prefill_s, in the form that also holds where pairs cost nothing
+        return int(2 * prefill_s / (token_s + math.sqrt(token_s**2 + 2 * pair_s * prefill_s)))
 
     def _weights(self) -> npt.NDArray[np.float64]:
         if self._fitted is None:  # a step is planned with several questions, and one fit
@@ -118,7 +136,7 @@ def _draft_size(num_drafted: int) -> int:
 
 
 def _features(shapes: list[StepShape]) -> npt.NDArray[np.float64]:
-    """Return `(num_shapes, 5) float64`, each feature in its typical unit."""
+    """Return `(num_shapes, 6) float64`, each feature in its typical unit."""
     features = np.ones((len(shapes), len(_SCALE)))
     features[:, 1:] = np.array(shapes, np.float64).reshape(len(shapes), len(_SCALE) - 1)
     features /= _SCALE

@@ -10,7 +10,7 @@ from appliance.backends.base import Run
 from appliance.core.traits import ModelTraits
 
 from .batcher import plan_step
-from .cost import CostModel, StepShape
+from .cost import CostModel, StepShape, pairs
 from .drafting import Drafting
 from .sequence import Sequence
 from .shares import Shares
@@ -73,12 +73,9 @@ class Planning:
         if readers:
             step_s = step_time_s(len(decoding), len(readers), len(self.shares), self._step_time_target_s)
             if step_s is not None:
-                shape = _shape(running, len(decoding), 0, retained_tokens)
-                budget = self._cost.prefill_budget_tokens(shape, step_s, share_ratio(readers, decoding))
-                finishing_s = max(step_s, FINISHING_STRETCH * self._step_time_target_s)
-                last_tokens = readers[0].work.num_pending
-                if budget < last_tokens <= self._cost.prefill_budget_tokens(shape, finishing_s):
-                    budget = last_tokens
+                budget = self._budget_tokens(
+                    readers, decoding, _shape(running, len(decoding), (), retained_tokens), step_s
+                )
         counts = plan_step(works, traits, budget)
         is_plain = max(counts, default=0) == 1
         drafts = self._drafting.plan(decoding, traits, free_tokens) if is_plain else {}
@@ -90,12 +87,23 @@ class Planning:
         parts.sort(key=lambda part: part.count > 1)
         return parts
 
+    def _budget_tokens(
+        self, readers: SequenceOf[Sequence], decoding: SequenceOf[Sequence], shape: StepShape, step_s: float
+    ) -> int:
+        """Return how many tokens of prefill the step has time for: a little more where that ends the first prompt."""
+        first = readers[0].work
+        budget = self._cost.prefill_budget_tokens(shape, step_s, share_ratio(readers, decoding), first.num_computed)
+        finishing_s = max(step_s, FINISHING_STRETCH * self._step_time_target_s)
+        last = self._cost.prefill_budget_tokens(shape, finishing_s, start_tokens=first.num_computed)
+        return first.num_pending if budget < first.num_pending <= last else budget
+
     def _is_read_alone(
         self, reader: Sequence, running: SequenceOf[Sequence], decoding: SequenceOf[Sequence], retained_tokens: int
     ) -> bool:
         if self._was_read_alone:  # never twice in a row: the streams go on between two newcomers
             return False
-        read_s = self._cost.predict_s(_shape(running, 0, reader.work.num_pending, retained_tokens))
+        whole = [(reader.work.num_computed, reader.work.num_pending)]
+        read_s = self._cost.predict_s(_shape(running, 0, whole, retained_tokens))
         return is_read_alone(reader, decoding, read_s, self._step_time_target_s)
 
     def learn(
@@ -105,19 +113,23 @@ class Planning:
         self._num_steps += 1
         num_drafted = sum(part.num_drafted for part in parts)
         num_decodes = sum(part.is_decode for part in parts)
-        num_prefill_tokens = sum(part.count for part in parts) - num_decodes - num_drafted
-        if not num_prefill_tokens:
+        chunks = [(part.sequence.num_computed, part.count) for part in parts if not part.is_decode]
+        if not chunks:
             self._drafting.observe(num_decodes, num_drafted, step_s)
-        if num_prefill_tokens or not (num_drafted or self._num_steps % LEARN_EVERY_STEPS):
-            self._cost.observe(_shape(running, num_decodes, num_prefill_tokens, retained_tokens), step_s)
+        if chunks or not (num_drafted or self._num_steps % LEARN_EVERY_STEPS):
+            self._cost.observe(_shape(running, num_decodes, chunks, retained_tokens), step_s)
         for part in parts:
             self.shares.charge(part.sequence.caller, part.count, part.sequence.weight)
 
 
-def _shape(running: SequenceOf[Sequence], num_decodes: int, num_prefill_tokens: int, retained_tokens: int) -> StepShape:
+def _shape(
+    running: SequenceOf[Sequence], num_decodes: int, chunks: SequenceOf[tuple[int, int]], retained_tokens: int
+) -> StepShape:
+    """Return the size of a step; `chunks` of prefill are tokens before each, and its own."""
     return StepShape(
-        prefill_tokens=num_prefill_tokens,
+        prefill_tokens=sum(num_tokens for _, num_tokens in chunks),
         decode_runs=num_decodes,
         context_tokens=sum(sequence.num_computed for sequence in running),
         retained_tokens=retained_tokens,
+        prefill_pairs=sum(pairs(start, num_tokens) for start, num_tokens in chunks),
     )

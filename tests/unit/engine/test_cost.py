@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from appliance.engine.cost import CostModel, DraftCosts, StepShape
+from appliance.engine.cost import CostModel, DraftCosts, StepShape, pairs
 
 
 def true_cost_s(shape: StepShape) -> float:
@@ -38,6 +38,19 @@ def test_the_chunk_fills_the_time_that_decodes_leave() -> None:
     decodes = StepShape(prefill_tokens=0, decode_runs=4, context_tokens=1000, retained_tokens=0)
     left_s = 0.125 - true_cost_s(decodes)
     assert model.prefill_budget_tokens(decodes, 0.125) == pytest.approx(left_s / 0.0016, rel=0.1)
+
+
+def test_chunks_become_shorter_the_more_of_their_prompt_is_read() -> None:
+    model = CostModel()
+    for start in range(0, 4000, 50):
+        for count in (20, 60):
+            shape = StepShape(count, 4, 1000 + start, 0, pairs(start, count))
+            model.observe(shape, true_cost_s(shape) + 1e-6 * shape.prefill_pairs)
+    decodes = StepShape(prefill_tokens=0, decode_runs=4, context_tokens=4000, retained_tokens=0)
+    for start in (0, 3000):
+        count = model.prefill_budget_tokens(decodes, 0.2, start_tokens=start)
+        whole = decodes._replace(prefill_tokens=count, prefill_pairs=pairs(start, count))
+        assert true_cost_s(whole) + 1e-6 * whole.prefill_pairs == pytest.approx(0.2, rel=0.05)
 
 
 def test_prefill_gets_its_share_of_the_time_of_the_decodes_though_they_take_the_whole_step() -> None:
