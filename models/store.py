@@ -17,7 +17,7 @@ import msgspec
 
 from models.digest_folders import DigestFolders
 from models.embedded import EMBEDDED_NAME, embedded_manifest
-from models.errors import NameTaken, StoreError, UnknownModel
+from models.errors import NameTaken, StoreError, UnknownModel, file_errors
 from models.files import PARTIAL_SUFFIX, delete_durably, replace_atomically, sync_folder
 from models.found import Found, FoundFile
 from models.gguf_files import find_gguf
@@ -166,7 +166,8 @@ class ModelStore:
         return [sentence for file in manifest.files if (sentence := _change(file))]
 
     def _find(self, path: Path) -> Found:
-        is_graph = path.is_dir() or path.suffix.lower() == ".onnx"
+        with file_errors(path):  # the folders above it may be closed to us
+            is_graph = path.is_dir() or path.suffix.lower() == ".onnx"
         return find_onnx(path, self._workshops.get("onnx")) if is_graph else find_gguf(path)
 
     def _commit(self, intake: Intake, name: ModelName, role: FileRole, now_s: float) -> ModelManifest:

@@ -338,3 +338,14 @@ def test_a_copy_that_another_model_shares_stays_unchanged(tmp_path: Path) -> Non
     second = add(store, path, "second", copy=True)
 
     assert store.changed_files(first) == store.changed_files(second) == []
+
+
+def test_a_file_in_a_closed_folder_is_refused_with_what_opens_it(
+    store: ModelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_dir", closed)
+    with pytest.raises(StoreError, match=r"cannot read .*chmod a\+r"):
+        list(store.add(tmp_path / "closed" / "a.gguf", "a", False, 0.0))
