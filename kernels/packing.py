@@ -42,6 +42,11 @@ def num_steps(bits: Bits) -> int:
     return GROUP // STEP * bits // 8
 
 
+def offset_of(bits: Bits, int8_offset: int) -> int:
+    """Return what is added to a code where it is stored."""
+    return NIBBLE_OFFSET if bits == 4 else int8_offset
+
+
 def padded(num_outputs: int) -> int:
     """Return the outputs of whole blocks that hold so many."""
     return -(-num_outputs // BLOCK) * BLOCK
@@ -55,7 +60,7 @@ def pack(weights: Weights, bits: Bits, int8_offset: int) -> PackedWeights:
     codes[:num_outputs] = weights.codes
     scales = np.zeros((num_blocks * BLOCK, num_groups), np.float16)
     scales[:num_outputs] = weights.scales
-    offset = NIBBLE_OFFSET if bits == 4 else int8_offset
+    offset = offset_of(bits, int8_offset)
     stored = (codes.astype(np.int16) + offset).astype(np.uint8)
     steps = stored.reshape(num_blocks, BLOCK, num_groups, GROUP // STEP, STEP).transpose(0, 2, 3, 1, 4)
     rows: npt.NDArray[np.uint8] = steps.reshape(num_blocks, num_groups, GROUP // STEP, STEP_BYTES)
@@ -70,7 +75,7 @@ def unpack(packed: PackedWeights, bits: Bits, int8_offset: int) -> Weights:
     """Return what `pack` was given, with the rows that fill the last block."""
     rows = np.concatenate((packed.codes & 0x0F, packed.codes >> 4), axis=2) if bits == 4 else packed.codes
     num_blocks, num_groups = rows.shape[:2]
-    offset = NIBBLE_OFFSET if bits == 4 else int8_offset
+    offset = offset_of(bits, int8_offset)
     steps = (rows.astype(np.int16) - offset).astype(np.int8).reshape(num_blocks, num_groups, -1, BLOCK, STEP)
     codes: CodeArray = steps.transpose(0, 3, 1, 2, 4).reshape(num_blocks * BLOCK, num_groups * GROUP)
     scales = packed.scales.transpose(0, 2, 1).reshape(num_blocks * BLOCK, num_groups)

@@ -12,7 +12,7 @@ from tvm.tirx import PrimFunc
 
 from kernels.instruction_sets import InstructionSet
 from kernels.operators.quantize import SERIAL_TOKENS
-from kernels.packing import BLOCK, NIBBLE_OFFSET, STEP, STEP_BYTES, num_steps
+from kernels.packing import BLOCK, STEP, STEP_BYTES, num_steps, offset_of
 from kernels.quantization import GROUP, Bits, FloatArray, Weights, dequantize_weights
 
 
@@ -25,7 +25,7 @@ def reference(ids: npt.NDArray[np.int32], weights: Weights) -> FloatArray:
 def embedding(instruction_set: InstructionSet, vocab_size: int, width: int, bits: Bits) -> PrimFunc:
     """Return `f(ids, w, ws, y)`; `vocab_size` is a multiple of 16."""
     steps, num_groups = num_steps(bits), width // GROUP
-    offset = NIBBLE_OFFSET if bits == 4 else instruction_set.int8_offset
+    offset = offset_of(bits, instruction_set.int8_offset)
     shift, mask = (4, 0x0F) if bits == 4 else (0, 0xFF)
     stored_type = "uint8" if bits == 4 or offset else "int8"
 

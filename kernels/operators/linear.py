@@ -22,7 +22,7 @@ from tvm.script import tirx as T
 from tvm.tirx import PrimFunc
 
 from kernels.instruction_sets import Expr, InstructionSet
-from kernels.packing import BLOCK, NIBBLE_OFFSET, STEP, STEP_BYTES, num_steps
+from kernels.packing import BLOCK, STEP, STEP_BYTES, num_steps, offset_of
 from kernels.quantization import GROUP, Activations, Bits, FloatArray, Weights
 from kernels.vectors import floats, span, splat, to_float
 
@@ -152,7 +152,7 @@ def _rest(instruction_set: InstructionSet, num_groups: int, bits: Bits, tile: Ti
 def _compute(instruction_set: InstructionSet, num_groups: int, bits: Bits, tile: Tile, *, accumulates: bool) -> Any:
     """Return the inline for one tile, from `token` and `block` on."""
     height, width, steps = tile.num_tokens, tile.num_blocks, num_steps(bits)
-    lanes, offset = instruction_set.lanes, NIBBLE_OFFSET if bits == 4 else instruction_set.int8_offset
+    lanes, offset = instruction_set.lanes, offset_of(bits, instruction_set.int8_offset)
     multiply = _multiply(instruction_set, bits)
 
     @T.inline
