@@ -28,11 +28,19 @@ def is_made(folder: Path) -> bool:
 
 
 def settle(unfinished: Path, folder: Path) -> None:
-    """Give a finished folder its name. Weights that a power cut tore would be wrong without a word: they are synced."""
+    """Give a finished folder its name, unless another process was first and made the same. Raises: OSError.
+
+    Weights that a power cut tore would be wrong without a word, so they are synced.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
     for path in unfinished.iterdir():
         sync_file(path)
     sync_folder(unfinished)
-    unfinished.rename(folder)
+    try:
+        unfinished.rename(folder)
+    except OSError:
+        if not is_made(folder):
+            raise
     sync_folder(folder.parent)
 
 

@@ -28,9 +28,6 @@ def make(
         order = [str(source), str(unfinished), instruction_set, msgspec.json.encode(tiles).decode()]
         _run(["-m", "appliance.backends.tvm.child", *order], progress)
         settle(unfinished, folder)
-    except OSError:
-        if not folder.is_dir():  # another worker may have been first
-            raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 

@@ -62,12 +62,7 @@ class Target:
         unfinished.mkdir()
         text = "repacking its weights" if self.is_exact else "quantizing weights anew, to 8 bits"
         make(self._source, unfinished, self.instruction_set, tiles, lambda ratio: report.progress(text, ratio, 1.0))
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            settle(unfinished, self.folder)
-        except OSError:
-            if not is_made(self.folder):  # a worker that loads the model may have been first
-                raise
+        settle(unfinished, self.folder)
 
     def _replace_step(self, tiles: Sequence[MatrixTile], scratch: Path) -> None:
         """Give the weights another step. Processes that run the model keep the one that they have opened."""
