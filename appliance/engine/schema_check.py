@@ -3,7 +3,7 @@
 Finds the place inside it, as a JSON pointer such as `#/properties/name`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import unquote
 
@@ -104,16 +104,7 @@ def without_remarks(schema: Schema) -> Schema:
         tidy.pop("$schema", None)
     if str(reference := tidy.get("$ref")).startswith(_BARE_REFERENCES):
         tidy["$ref"] = f"#{reference}"
-    for keyword in _MAPS:
-        if isinstance(tidy.get(keyword), dict):
-            tidy[keyword] = {name: _tidied(child) for name, child in tidy[keyword].items()}
-    for keyword in _LISTS:
-        if isinstance(tidy.get(keyword), list):
-            tidy[keyword] = [_tidied(child) for child in tidy[keyword]]
-    for keyword in _SINGLE:
-        if keyword in tidy:
-            tidy[keyword] = _tidied(tidy[keyword])
-    return tidy
+    return _changed_inside(tidy, without_remarks)
 
 
 def closed(schema: Schema) -> Schema:
@@ -145,16 +136,25 @@ def _closed(schema: Schema) -> Schema:
     tight = dict(schema)
     if isinstance(tight.get("properties"), dict) and not tight.keys() & {"additionalProperties", "patternProperties"}:
         tight["additionalProperties"] = False
-    for keyword in _MAPS:
-        if isinstance(tight.get(keyword), dict):
-            tight[keyword] = {name: _closed(child) if _is(child) else child for name, child in tight[keyword].items()}
-    for keyword in _LISTS:
-        if isinstance(tight.get(keyword), list):
-            tight[keyword] = [_closed(child) if _is(child) else child for child in tight[keyword]]
-    for keyword in _SINGLE:
-        if _is(tight.get(keyword)):
-            tight[keyword] = _closed(tight[keyword])
-    return tight
+    return _changed_inside(tight, _closed)
+
+
+def _changed_inside(schema: dict[str, Any], change: Callable[[Schema], Schema]) -> dict[str, Any]:
+    """Return the schema with every schema directly inside it changed."""
+
+    def changed(value: Any) -> Any:
+        return change(value) if _is(value) else value
+
+    result = dict(schema)
+    for keyword in result.keys() & set(_MAPS):
+        if isinstance(entries := result[keyword], dict):
+            result[keyword] = {name: changed(child) for name, child in entries.items()}
+    for keyword in result.keys() & set(_LISTS):
+        if isinstance(entries := result[keyword], list):
+            result[keyword] = [changed(child) for child in entries]
+    for keyword in result.keys() & set(_SINGLE):
+        result[keyword] = changed(result[keyword])
+    return result
 
 
 def check_ends(schema: Schema) -> None:
@@ -256,10 +256,6 @@ def resolve(root: Schema, reference: str) -> Schema | None:
 
 def _is(value: object) -> bool:
     return isinstance(value, dict | bool)
-
-
-def _tidied(value: Any) -> Any:
-    return without_remarks(value) if _is(value) else value
 
 
 def _escaped(name: str) -> str:
