@@ -46,7 +46,7 @@ class HttpProtocol(HttpToolsProtocol):
     _num_bytes = 0
     """Received of the headers, or of the body since the timer was set."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own is typed so
         """Begin to wait for the first request."""
         super().connection_made(transport)
         self._set_timer()

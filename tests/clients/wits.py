@@ -42,18 +42,18 @@ class Witty:
     """Goes before a chat model of LangChain and changes what it is asked."""
 
     def _generate(self, messages: list[BaseMessage], *arguments: Any, **options: Any) -> ChatResult:
-        return super()._generate(with_wit(messages), *arguments, **options)  # type: ignore[misc]
+        return super()._generate(with_wit(messages), *arguments, **options)
 
     def _stream(self, messages: list[BaseMessage], *arguments: Any, **options: Any) -> Iterator[ChatGenerationChunk]:
-        return super()._stream(with_wit(messages), *arguments, **options)  # type: ignore[misc]
+        return super()._stream(with_wit(messages), *arguments, **options)
 
     async def _agenerate(self, messages: list[BaseMessage], *arguments: Any, **options: Any) -> ChatResult:
-        return await super()._agenerate(with_wit(messages), *arguments, **options)  # type: ignore[misc]
+        return await super()._agenerate(with_wit(messages), *arguments, **options)
 
     def _astream(
         self, messages: list[BaseMessage], *arguments: Any, **options: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
-        return super()._astream(with_wit(messages), *arguments, **options)  # type: ignore[misc]
+        return super()._astream(with_wit(messages), *arguments, **options)
 
 
 class ChatTests(ChatModelIntegrationTests):

@@ -32,6 +32,15 @@ from appliance.service.copies import ModelCopies
 from appliance.service.installed import Installed
 from appliance.settings import ServerSettings
 
+_TOLD_OF_ONE = Operation(
+    takes=NamedRequest,
+    gives=StatusWire,
+    streams=StatusWire,
+    stream_type="application/x-ndjson",
+    example={"model": "guide"},
+)
+"""What is told of a model as it comes or goes."""
+
 
 @get(
     "/",
@@ -80,13 +89,7 @@ async def show_model(
     "/api/pull",
     guards=[needs_operate],
     status_code=200,
-    operation=Operation(
-        takes=NamedRequest,
-        gives=StatusWire,
-        streams=StatusWire,
-        stream_type="application/x-ndjson",
-        example={"model": "guide"},
-    ),
+    operation=_TOLD_OF_ONE,
 )
 async def pull(
     request: HttpRequest, server: NamedDependency[ServerSettings], installed: NamedDependency[Installed]
@@ -109,13 +112,7 @@ async def pull(
     "/api/push",
     guards=[needs_operate],
     status_code=200,
-    operation=Operation(
-        takes=NamedRequest,
-        gives=StatusWire,
-        streams=StatusWire,
-        stream_type="application/x-ndjson",
-        example={"model": "guide"},
-    ),
+    operation=_TOLD_OF_ONE,
 )
 async def push(
     request: HttpRequest, server: NamedDependency[ServerSettings], installed: NamedDependency[Installed]

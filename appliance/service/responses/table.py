@@ -191,7 +191,7 @@ class KeptTable:
 
     def _items(self, holders: Sequence[int], sides: Sequence[Side]) -> list[Item]:
         marks = ", ".join("?" * len(sides))
-        query = f"SELECT item FROM kept_items WHERE holder = ? AND side IN ({marks}) ORDER BY number"  # noqa: S608
+        query = f"SELECT item FROM kept_items WHERE holder = ? AND side IN ({marks}) ORDER BY number"  # noqa: S608  (only marks)
         found = [row for holder in holders for row in self._connection.execute(query, (holder, *sides))]
         return [self._decoded(row[0]) for row in found]
 
@@ -203,7 +203,7 @@ class KeptTable:
         return None if row is None else row[0]
 
     def _column(self, column: str, owner: str, kind: Kind, id: str, now_s: float) -> bytes | None:
-        query = f"SELECT {column} FROM kept WHERE id = ? AND owner = ? AND kind = ? AND used_s >= ?"  # noqa: S608
+        query = f"SELECT {column} FROM kept WHERE id = ? AND owner = ? AND kind = ? AND used_s >= ?"  # noqa: S608  (our own word)
         with storage_errors(self._path):
             row = self._connection.execute(query, (id, owner, kind, self._since(now_s))).fetchone()
         value = None if row is None else row[0]
