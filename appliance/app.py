@@ -32,6 +32,7 @@ from appliance.hardware.probe import probe
 from appliance.jobs.jobs import Jobs, JobSources
 from appliance.link.process import BASE_ENVIRON, WorkerProcess
 from appliance.ops.doctor.doctor import Doctor
+from appliance.ops.feed import Feed
 from appliance.ops.keys import KeyStore
 from appliance.ops.lifecycle import ServiceManager, lock_home, watch_signals
 from appliance.ops.logs import set_up_logging
@@ -119,8 +120,8 @@ def build(
     planner = Planner(store, snapshot, descriptors(snapshot), settings, memory_available_bytes, kv_disk, calibrations)
     sweeper = KvSweeper(kv_disk.root, kv_disk.budget_bytes, planner.fingerprints)
     installed = Installed(store, planner.plan, settings.models.default_model)
-    metrics, requests, readiness = Metrics(), RequestLog(), Readiness(installed.default_model)
-    observers = (metrics, requests, ShortageLog(home), readiness, planner, sweeper, calibrations)
+    metrics, requests, readiness, feed = Metrics(), RequestLog(), Readiness(installed.default_model), Feed()
+    observers = (metrics, requests, feed, ShortageLog(home), readiness, planner, sweeper, calibrations)
     publish = partial(_tell, tuple(observer.observe for observer in observers))
     scheduler = _scheduler(installed, settings, snapshot.memory.total_bytes, publish, environ)
     kernels = _kernels(home, snapshot, installed, scheduler)
@@ -142,6 +143,7 @@ def build(
         keys=keys,
         metrics=metrics,
         requests=requests,
+        feed=feed,
         readiness=readiness,
         report=_report(scheduler, readiness, snapshot.memory.total_bytes, url, home, installed.default_model),
         machine=Machine(snapshot),
@@ -221,6 +223,7 @@ async def _run(
 ) -> None:
     url = url_of(listeners[0])
     daemon = build(settings, home, url, keys, environ)
+    logging.getLogger().addHandler(daemon.parts.feed)
     api = build_api(daemon.parts, local_secret=local_secret, machine_name=socket.gethostname())
     server = HttpServer(api, settings.server.read_timeout_s)
     stop, stop_now = asyncio.Event(), asyncio.Event()
@@ -248,6 +251,8 @@ async def _run(
     finally:
         for helper in helpers:
             helper.cancel()
+        logging.getLogger().removeHandler(daemon.parts.feed)
+        daemon.parts.feed.close()
         await daemon.parts.jobs.close()
         await daemon.parts.vocabularies.close()
         await daemon.scheduler.close()

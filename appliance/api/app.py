@@ -12,6 +12,7 @@ from litestar.types import ASGIApp
 from appliance.errors import ApplianceError
 from appliance.jobs.jobs import Jobs
 from appliance.ops.doctor.doctor import Doctor
+from appliance.ops.feed import Feed
 from appliance.ops.keys import KeyStore
 from appliance.ops.machine import Machine
 from appliance.ops.metrics import Metrics
@@ -39,6 +40,7 @@ from .routes import (
     conversations,
     doctor,
     encoding,
+    feed,
     hardware,
     health,
     inference,
@@ -74,6 +76,7 @@ _ROUTES = (
     *(admin.status, admin.list_models, admin.get_model, admin.add_model, admin.remove_model),
     *(admin.load_model, admin.unload_model, admin.pin_model),
     *(requests.list_requests, requests.cancel_request),
+    *(feed.follow_events, feed.list_logs),
     *(making.convert_model, making.quantize_model),
     *(kernels.compile_model, kernels.list_kernels, kernels.clean_kernels, kernels.tune_kernels),
     *(admin.list_keys, admin.create_key, admin.revoke_key),
@@ -99,6 +102,7 @@ class Parts:
     keys: KeyStore
     metrics: Metrics
     requests: RequestLog
+    feed: Feed
     readiness: Readiness
     report: StatusReport
     machine: Machine

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
 
-from . import chat, config, conversation, doctor, hardware, jobs, kernels, keys, models, ps, serve, version
+from . import chat, config, conversation, doctor, hardware, jobs, kernels, keys, logs, models, ps, serve, version
 from .arguments import Parser, texts
 from .context import Context, find_home
 from .exits import DONE, FAILED, INTERRUPTED, explain
@@ -67,7 +67,7 @@ def _parser() -> Parser:
     parser = Parser(prog="appliance", **texts(DESCRIPTION, EXAMPLES))
     parser.add_argument("--version", action="version", version=version.text(), help="print the version and exit")
     group = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (serve, conversation, chat, ps, models, jobs, kernels, keys, config, hardware, doctor, version):
+    for module in (serve, conversation, chat, ps, models, jobs, kernels, keys, config, hardware, doctor, logs, version):
         module.register(group)
     return parser
 

@@ -25,6 +25,7 @@ from appliance.core.admin import (
 )
 from appliance.core.caller import Scope
 from appliance.core.doctor import Diagnosis
+from appliance.core.feed import FeedEvent, LogLevel, LogLine, LogLines
 from appliance.core.hardware import Hardware
 from appliance.core.jobs import Job, JobEvent, JobList, JobNews, JsonObject, SubmitJob
 from appliance.core.kernels import CleanedKernels, CompiledModel, CompiledModels, CompileModel, TuneKernels
@@ -58,6 +59,20 @@ class Client:
     def requests(self) -> Requests:
         """Return the requests that run, wait and ended lately, without their content."""
         return self._transport.call("GET", "/admin/v1/requests", Requests)
+
+    def events(self, *, last: int = 0, types: Iterable[str] = ()) -> Generator[FeedEvent, None, None]:
+        """Yield what happens, as it happens, until the daemon stops; the `last` events come first.
+
+        `types` are first parts of types, such as `model`; none means all.
+        """
+        path = f"/admin/v1/events?last={last}&types={quote(','.join(types))}"
+        with closing(self._transport.stream(path, method="GET")) as events:
+            for data in events:
+                yield decode(data, FeedEvent)
+
+    def log_lines(self, *, last: int = 200, level: LogLevel = "info") -> tuple[LogLine, ...]:
+        """Return the newest lines of the daemon's log, from `level` up, the oldest first."""
+        return self._transport.call("GET", f"/admin/v1/logs?last={last}&level={level}", LogLines).lines
 
     def cancel_request(self, request_id: str) -> None:
         """End a request by its own id or by that of its answer."""

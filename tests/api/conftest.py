@@ -21,6 +21,7 @@ from appliance.database import DATABASE_FILE
 from appliance.hardware.probe import probe
 from appliance.jobs.jobs import Jobs, JobSources
 from appliance.ops.doctor.doctor import Doctor
+from appliance.ops.feed import Feed
 from appliance.ops.keys import KeyStore
 from appliance.ops.machine import Machine
 from appliance.ops.metrics import Metrics
@@ -117,6 +118,7 @@ def build(home: Path, timing: StreamTiming, server: ServerSettings = SERVER, sch
         keys=KeyStore(home / "keys"),
         metrics=Metrics(),
         requests=RequestLog(),
+        feed=Feed(),
         readiness=readiness,
         report=report,
         machine=pi_5(),
