@@ -1,12 +1,13 @@
-"""A whole decoder of the Llama family as one compiled function, `step`, for prompts, single tokens and mixtures.
+"""A whole decoder of the Llama family as a compiled function, `step`, for prompts, single tokens and mixtures.
 
-    step(ids, positions, slots, sequences, tables, tiles, outputs, keys_and_values, turns, weights, logits)
+    step(ids, positions, slots, sequences, tables, tiles, folds, outputs, keys_and_values, turns, weights, logits)
 
     ids, positions, slots, sequences  (n,) int32      the tokens of the step, those of a sequence side by side
     tables   (b, max_pages) int32                     the pages of each sequence of the step
-    tiles    (num_tiles, 2) int32                     see `operators/attention.py`
+    tiles, folds                                      see `tiling.py`
     outputs  (m,) int32                               the tokens whose logits are wanted
-    keys_and_values                                   a pair of page arrays for each layer, written in place
+    keys_and_values                                   a pair of page arrays for each layer, written in place:
+                                                      see `paging.py`
     turns    (max_positions, 2, head_size / 2)        see `operators/rope.py`
     weights                                           as `weight_specs` lists them
     logits   (m, vocabulary) float32                  the result, written in place
@@ -16,7 +17,8 @@ A layer is eight kernels:
     x -> norm -> qkv -> rope, append -> attention -> quantize -> output (adds to x)
       -> norm -> gate and up -> SwiGLU -> down (adds to x)
 
-Relax makes the calls, plans the memory between them and knows that x and the pages are written in place.
+Relax makes the calls, plans the memory between them and knows that x and the pages are written in place. A module has
+a step for each type of keys and values, `step_f16` and `step_int8`, which share all other kernels.
 """
 
 from collections.abc import Mapping
@@ -35,7 +37,7 @@ from .operators.norm import rms_norm
 from .operators.quantize import quantize
 from .operators.rope import rope_append
 from .operators.swiglu import swiglu
-from .paging import PAGE
+from .paging import KV_TYPES, KvType, key_shape, step_name, value_shape
 from .quantization import GROUP
 from .shape import MAX_STEP_OUTPUTS, MAX_STEP_TOKENS, DecoderShape, Matrix, MatrixShape, weight_specs
 
@@ -43,44 +45,68 @@ from .shape import MAX_STEP_OUTPUTS, MAX_STEP_TOKENS, DecoderShape, Matrix, Matr
 def decoder_module(
     shape: DecoderShape, instruction_set: InstructionSet, tiles: Mapping[MatrixShape, Tile] | None = None
 ) -> tvm.IRModule:
-    """Return the module with the function `step`. `tiles` are for the matrices that have a better one than usual."""
-    return _Writer(shape, instruction_set, tiles or {}).module()
+    """Return the module with all steps. `tiles` are for the matrices that have a better one than usual."""
+    module = _Module()
+    for kv_type in KV_TYPES:
+        _Writer(module, shape, instruction_set, tiles or {}, kv_type).write()
+    return module.builder.finalize()
+
+
+class _Module:
+    """What is written so far. Equal kernels are in it once."""
+
+    def __init__(self) -> None:
+        self.builder = relax.BlockBuilder()
+        self._kernels: dict[PrimFunc, Any] = {}
+
+    def kernel(self, operator: PrimFunc) -> Any:
+        if operator not in self._kernels:
+            name = f"{operator.attrs['global_symbol']}_{len(self._kernels)}"
+            self._kernels[operator] = self.builder.add_func(operator.with_attr("global_symbol", name), name)
+        return self._kernels[operator]
 
 
 class _Writer:
-    """Writes `step`, call by call."""
+    """Writes one step, call by call."""
 
-    def __init__(self, shape: DecoderShape, instruction_set: InstructionSet, tiles: Mapping[MatrixShape, Tile]) -> None:
+    def __init__(
+        self,
+        module: _Module,
+        shape: DecoderShape,
+        instruction_set: InstructionSet,
+        tiles: Mapping[MatrixShape, Tile],
+        kv_type: KvType,
+    ) -> None:
         self._shape, self._instruction_set, self._tuned = shape, instruction_set, tiles
-        self._builder = relax.BlockBuilder()
-        self._functions: dict[PrimFunc, Any] = {}
+        self._module, self._builder, self._kv_type = module, module.builder, kv_type
         self._n, self._m = Var("n", "int64"), Var("m", "int64")
-        b, max_pages, num_tiles, num_pages, max_positions = (
-            Var(name, "int64") for name in ("b", "max_pages", "num_tiles", "num_pages", "max_positions")
+        b, max_pages, num_tiles, num_folds, num_pages, max_positions = (
+            Var(name, "int64") for name in ("b", "max_pages", "num_tiles", "num_folds", "num_pages", "max_positions")
         )
         heads, specs = shape.heads, weight_specs(shape)
         self._page_types = [
-            _tensor((num_pages, heads.num_kv, heads.size, PAGE), "float16"),
-            _tensor((num_pages, heads.num_kv, PAGE, heads.size), "float16"),
+            _tensor((num_pages, heads.num_kv, page.rows, page.columns), page.dtype)
+            for page in (key_shape(heads, kv_type), value_shape(heads, kv_type))
         ]
         self._places = {(spec.name, spec.layer): place for place, spec in enumerate(specs)}
         self._ids, self._positions, self._slots, self._sequences = (
             relax.Var(name, _tensor((self._n,), "int32")) for name in ("ids", "positions", "slots", "sequences")
         )
         self._tables = relax.Var("tables", _tensor((b, max_pages), "int32"))
-        self._tiles = relax.Var("tiles", _tensor((num_tiles, 2), "int32"))
+        self._tiles = relax.Var("tiles", _tensor((num_tiles, 4), "int32"))
+        self._folds = relax.Var("folds", _tensor((num_folds, 4), "int32"))
         self._outputs = relax.Var("outputs", _tensor((self._m,), "int32"))
         self._pages = relax.Var("keys_and_values", relax.TupleType(self._page_types * len(shape.layers)))
         self._turns = relax.Var("turns", _tensor((max_positions, 2, heads.size // 2), "float32"))
         self._weights = relax.Var("weights", relax.TupleType([_tensor(spec.shape, spec.dtype) for spec in specs]))
         self._logits = relax.Var("logits", _tensor((self._m, shape.matrix("head")[0]), "float32"))
 
-    def module(self) -> tvm.IRModule:
+    def write(self) -> None:
         tokens = [self._ids, self._positions, self._slots, self._sequences]
-        where = [self._tables, self._tiles, self._outputs]
+        where = [self._tables, self._tiles, self._folds, self._outputs]
         parameters = [*tokens, *where, self._pages, self._turns, self._weights, self._logits]
         bounds = {"n": MAX_STEP_TOKENS, "m": MAX_STEP_OUTPUTS}
-        with self._builder.function("step", parameters, attrs={"tir_var_upper_bound": bounds}):
+        with self._builder.function(step_name(self._kv_type), parameters, attrs={"tir_var_upper_bound": bounds}):
             with self._builder.dataflow():
                 x = self._embedded()
                 for layer in range(len(self._shape.layers)):
@@ -90,7 +116,6 @@ class _Writer:
                 logits = self._linear("head", None, last, self._m, into=self._logits, accumulates=False)
                 result = self._builder.emit_output(logits)
             self._builder.emit_func_output(result)
-        return self._builder.finalize()
 
     def _embedded(self) -> Any:
         name: Matrix = "head" if self._shape.embedding_bits is None else "embedding"
@@ -113,9 +138,11 @@ class _Writer:
         biased = [qkv, self._weight("qkv_bias", layer), self._weight("head_norms", layer), self._turns]
         arguments = [*biased, self._positions, self._slots, *pages]
         places = [len(arguments) - 2, len(arguments) - 1, -1]
-        *pages, queries = self._call(rope_append(heads), arguments, [*self._page_types, result], in_place=places)
-        whose = [self._tables, self._sequences, self._positions, self._tiles]
-        return self._call(paged_attention(heads, self._instruction_set), [queries, *pages, *whose], [result])
+        rope = rope_append(heads, self._kv_type)
+        *pages, queries = self._call(rope, arguments, [*self._page_types, result], in_place=places)
+        attention = paged_attention(heads, self._instruction_set, self._kv_type)
+        whose = [self._tables, self._sequences, self._positions, self._tiles, self._folds]
+        return self._call(attention, [queries, *pages, *whose], [result])
 
     def _norm(self, name: str, layer: int | None, x: Any, num_rows: Any) -> Any:
         operator = rms_norm(self._shape.width, self._shape.norm_epsilon)
@@ -147,11 +174,8 @@ class _Writer:
     def _call(
         self, operator: PrimFunc, arguments: list[Any], types: list[Any], in_place: list[int] | None = None
     ) -> Any:
-        """Return what a kernel gives: one variable, or a list of them. Equal kernels are in the module once."""
-        if operator not in self._functions:
-            name = f"{operator.attrs['global_symbol']}_{len(self._functions)}"
-            self._functions[operator] = self._builder.add_func(operator.with_attr("global_symbol", name), name)
-        function, out = self._functions[operator], types[0] if len(types) == 1 else types
+        """Return what a kernel gives: one variable, or a list of them."""
+        function, out = self._module.kernel(operator), types[0] if len(types) == 1 else types
         if in_place is None:
             call = relax.call_tir(function, relax.Tuple(arguments), out)
         else:

@@ -19,7 +19,7 @@ CodeArray: TypeAlias = npt.NDArray[np.int8]
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 HalfArray: TypeAlias = npt.NDArray[np.float16]
 
-_LARGEST: dict[Bits, int] = {4: 7, 8: 127}
+_HIGHEST: dict[Bits, int] = {4: 7, 8: 127}
 _LOWEST: dict[Bits, int] = {4: -8, 8: -127}
 _TINIEST = np.float32(1e-30)
 
@@ -40,11 +40,15 @@ class Activations(NamedTuple):
 
 
 def quantize_weights(matrix: npt.NDArray[np.floating], bits: Bits) -> Weights:
-    """Return the nearest codes of `(num_outputs, num_inputs)`; the largest of a group keeps its magnitude."""
+    """Return the nearest codes of `(num_outputs, num_inputs)`; the largest of a group keeps its magnitude.
+
+    In 4 bits it takes the lowest code, whose size no other has: an eighth less error than with 7.
+    """
     groups = np.asarray(matrix, np.float32).reshape(len(matrix), -1, GROUP)
-    scales = (np.abs(groups).max(-1) / _LARGEST[bits]).astype(np.float16)
-    divisors = np.where(scales > 0, scales.astype(np.float32), 1)
-    codes = np.clip(np.rint(groups / divisors[..., None]), _LOWEST[bits], _LARGEST[bits])
+    largest = np.take_along_axis(groups, np.abs(groups).argmax(-1)[..., None], -1)[..., 0]
+    scales = (largest / -8 if bits == 4 else np.abs(largest) / 127).astype(np.float16)
+    divisors = np.where(scales != 0, scales.astype(np.float32), 1)
+    codes = np.clip(np.rint(groups / divisors[..., None]), _LOWEST[bits], _HIGHEST[bits])
     return Weights(codes.astype(np.int8).reshape(matrix.shape), scales)
 
 

@@ -17,8 +17,8 @@ from .packing import BLOCK, STEP_BYTES, num_steps
 from .quantization import GROUP
 from .shape import MatrixShape
 
-NUM_TOKENS = (1, 8, 64)
-"""What is measured: one sequence that generates, a batch of them, a part of a prompt."""
+NUM_TOKENS = (4, 16, 64)
+"""What is measured: few sequences that generate, many of them, a part of a prompt. One is the same with all tiles."""
 
 LEAST_GAIN_RATIO = 0.03
 """What is not faster by more than this may be so by chance: the usual tile stays."""
@@ -27,7 +27,7 @@ Seconds: TypeAlias = tuple[float, ...]
 """The best time of one tile for each number of tokens."""
 
 _LEAST_ROUNDS, _MOST_ROUNDS, _BUDGET_S = 2, 20, 0.25
-_FEW_TOKENS = 8
+_FEW_TOKENS = 16
 _UNCACHED_BYTES, _MOST_COPIES = 64 * 2**20, 64  # a small model's weights stay in a cache of many megabytes
 _HEIGHTS, _WIDTHS = (1, 2, 4, 8), (1, 2, 4)
 

@@ -1,14 +1,26 @@
-"""Decoders of the Llama family in plain NumPy and float64, from GGUF files: what every way to run them is held to."""
+"""Decoders of the Llama family in plain NumPy and float64, from their files: what every way to run them is held to."""
 
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from appliance.backends.tvm.gguf_source import GgufSource
-from kernels.quantization import dequantize_activations, dequantize_weights, quantize_activations
+from appliance.backends.tvm.source import whole
+from appliance.backends.tvm.sources import open_source
+from kernels.quantization import Bits, dequantize_activations, dequantize_weights, quantize_activations
+from kernels.shape import LayerMatrix
 
 Floats = npt.NDArray[np.float64]
+
+_MATRICES: dict[str, LayerMatrix] = {
+    "attn_q": "qkv",
+    "attn_k": "qkv",
+    "attn_v": "qkv",
+    "attn_output": "output",
+    "ffn_gate": "gate_up",
+    "ffn_up": "gate_up",
+    "ffn_down": "down",
+}
 
 
 class ReferenceDecoder:
@@ -18,7 +30,7 @@ class ReferenceDecoder:
     """
 
     def __init__(self, path: Path, *, rounds_as_kernels: bool = False) -> None:
-        self._source = GgufSource(path)
+        self._source = open_source(path)
         self._shape = self._source.shape
         self._rounds = rounds_as_kernels
 
@@ -73,7 +85,16 @@ class ReferenceDecoder:
         return rows @ self._matrix(name).T
 
     def _matrix(self, name: str) -> Floats:
-        return dequantize_weights(self._source.matrix((name,), self._source.bits_of(name))).astype(np.float64)
+        return dequantize_weights(whole(self._source.pieces(name, self._bits_of(name)))).astype(np.float64)
+
+    def _bits_of(self, name: str) -> Bits:
+        shape = self._shape
+        if name == "token_embd.weight":
+            return shape.embedding_bits or shape.head_bits
+        if name == "output.weight":
+            return shape.head_bits
+        _, layer, tensor, _ = name.split(".")
+        return shape.matrix(_MATRICES[tensor], int(layer))[2]
 
 
 def _normed(x: Floats, epsilon: float) -> Floats:

@@ -11,10 +11,19 @@ Within a group the products are whole numbers; each group then enters the sum wi
 The offset leaves the inner sum as `-offset * sums[t, g]`, which is where the accumulator of a group begins: it costs
 nothing. A tile of tokens times blocks of 16 outputs stays in registers; a weight is loaded once for all tokens of the
 tile, an activation once for all its blocks. Tokens that are left over are done in tiles of half as many, and so on.
+
+A task is all tokens of some blocks, and its first tile finds their weights in memory, the others in a cache. So that
+the memory works all the time, the tiles of a task ask for the weights of the next one. Few tiles have much to ask for,
+which they do while they compute, each in its turn:
+
+    tile 0    stretches of groups 0, 3, 6, ...      tile 1    1, 4, 7, ...      tile 2    2, 5, 8, ...
+
+Of many, each asks for its share at once, and then goes through a loop that fetches nothing and is faster.
 """
 
 from dataclasses import dataclass, replace
 from functools import cache
+from math import gcd
 from typing import Any
 
 import numpy as np
@@ -24,7 +33,19 @@ from tvm.tirx import PrimFunc
 from kernels.instruction_sets import Expr, InstructionSet
 from kernels.packing import BLOCK, STEP, STEP_BYTES, num_steps, offset_of
 from kernels.quantization import GROUP, Activations, Bits, FloatArray, Weights
-from kernels.vectors import floats, span, splat, to_float
+from kernels.vectors import fetch, floats, span, splat, to_float
+
+FEW_TOKENS = 2
+"""Up to so many tokens blocks are done one by one: memory is the limit, and one stream of weights its fastest way."""
+
+SOME_TOKENS = 32
+"""Up to so many tokens tiles fetch while they compute, for more before."""
+
+FETCH_GROUPS = 2
+"""So many groups' weights are asked for at once. LLVM keeps sums in registers only in a loop that fetches nothing."""
+
+MOST_TURNS = 8
+"""So many tiles of a task fetch at most. More know no better moment, and each has to look when its turn is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +96,12 @@ def linear(
     """
     num_tasks, rest = divmod(num_outputs, BLOCK * tile.num_blocks)
     assert rest == 0 and num_inputs % GROUP == 0
-    cut = _cut(instruction_set, num_inputs // GROUP, bits, tile, accumulates=accumulates)
-    num_groups, num_blocks, tile_floats = (
-        num_inputs // GROUP,
-        tile.num_blocks,
-        tile.num_tokens * tile.num_blocks * BLOCK,
+    num_groups, num_blocks = num_inputs // GROUP, tile.num_blocks
+    tile_floats = tile.num_tokens * num_blocks * BLOCK
+    one_block = Tile(min(FEW_TOKENS, tile.num_tokens), 1)
+    cut_few, cut_some, cut_many = (
+        _cut(_Product(instruction_set, num_groups, bits, accumulates, fetches), each)
+        for each, fetches in ((one_block, True), (tile, True), (tile, False))
     )
 
     @T.prim_func(s_tir=True)
@@ -98,86 +120,161 @@ def linear(
                 T.writes()
                 total = T.sblock_alloc_buffer((tile_floats,), "float32", scope="local")
                 whole = T.sblock_alloc_buffer((tile_floats,), "int32", scope="local")
-                cut(W, WS, XQ, XS, SUMS, Y, total, whole, task * num_blocks, n)
+                turn = T.sblock_alloc_buffer((2,), "int32", scope="local")
+                if n <= FEW_TOKENS:
+                    for block in T.serial(num_blocks):
+                        cut_few(W, WS, XQ, XS, SUMS, Y, total, whole, turn, task * num_blocks + block, n)
+                elif n <= SOME_TOKENS:
+                    cut_some(W, WS, XQ, XS, SUMS, Y, total, whole, turn, task * num_blocks, n)
+                else:
+                    cut_many(W, WS, XQ, XS, SUMS, Y, total, whole, turn, task * num_blocks, n)
 
     return linear_kernel
 
 
-def _cut(instruction_set: InstructionSet, num_groups: int, bits: Bits, tile: Tile, *, accumulates: bool) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Product:
+    """What all tiles of a way through a product have in common."""
+
+    instruction_set: InstructionSet
+    num_groups: int
+    bits: Bits
+    accumulates: bool
+    fetches: bool
+    """In the loop over groups."""
+
+
+@T.inline
+def take_turn(turn, number, num_tiles):
+    """Let tile `number` of `num_tiles` fetch its share, if there is one for it."""
+    turn[0] = T.if_then_else(number < T.min(num_tiles, MOST_TURNS), T.cast(number, "int32"), -1)
+    turn[1] = T.cast(T.min(num_tiles, MOST_TURNS), "int32")
+
+
+def _cut(product: _Product, tile: Tile) -> Any:
     """Return the inline that covers `n` tokens with tiles: as many of full height as fit, then at most one of half."""
-    full = _compute(instruction_set, num_groups, bits, tile, accumulates=accumulates)
+    full = _compute(product, tile)
     height = tile.num_tokens
     if height == 1:
 
         @T.inline
-        def every(W, WS, XQ, XS, SUMS, Y, total, whole, block, n):
+        def every(W, WS, XQ, XS, SUMS, Y, total, whole, turn, block, n):
             for token in T.serial(n):
-                full(W, WS, XQ, XS, SUMS, Y, total, whole, block, token)
+                take_turn(turn, token, n)
+                full(W, WS, XQ, XS, SUMS, Y, total, whole, turn, block, token)
 
         return every
-    smaller = _rest(instruction_set, num_groups, bits, replace(tile, num_tokens=height // 2), accumulates=accumulates)
+    smaller = _rest(product, replace(tile, num_tokens=height // 2), height)
+    fetches, ask = product.fetches, _ask(product, tile)
 
     @T.inline
-    def tiles(W, WS, XQ, XS, SUMS, Y, total, whole, block, n):
+    def tiles(W, WS, XQ, XS, SUMS, Y, total, whole, turn, block, n):
         for number in T.serial(n // height):
-            full(W, WS, XQ, XS, SUMS, Y, total, whole, block, number * height)
-        smaller(W, WS, XQ, XS, SUMS, Y, total, whole, block, n)
+            if fetches:
+                take_turn(turn, number, n // height)
+            else:
+                ask(W, WS, block, number, n // height)
+            full(W, WS, XQ, XS, SUMS, Y, total, whole, turn, block, number * height)
+        smaller(W, WS, XQ, XS, SUMS, Y, total, whole, turn, block, n)
 
     return tiles
 
 
-def _rest(instruction_set: InstructionSet, num_groups: int, bits: Bits, tile: Tile, *, accumulates: bool) -> Any:
-    """Return the inline for what tiles of twice the height leave over of `n` tokens."""
-    compute = _compute(instruction_set, num_groups, bits, tile, accumulates=accumulates)
+def _ask(product: _Product, tile: Tile) -> Any:
+    """Return the inline by which tile `number` of `num_tiles` fetches its share at once, before it begins."""
+    num_groups, width, steps = product.num_groups, tile.num_blocks, num_steps(product.bits)
+
+    @T.inline
+    def ask(W, WS, block, number, num_tiles):
+        for group in T.serial(number * num_groups // num_tiles, (number + 1) * num_groups // num_tiles):
+            for r in T.unroll(width):
+                for step in T.unroll(steps):
+                    T.evaluate(fetch(W[block + width + r, group, step, 0]))
+                T.evaluate(fetch(WS[block + width + r, group, 0]))
+
+    return ask
+
+
+def _rest(product: _Product, tile: Tile, full_height: int) -> Any:
+    """Return the inline for what tiles of twice the height leave over of `n` tokens.
+
+    Such a tile fetches nothing where full ones did, else everything.
+    """
+    compute = _compute(product, tile)
     height = tile.num_tokens
     if height == 1:
 
         @T.inline
-        def last(W, WS, XQ, XS, SUMS, Y, total, whole, block, n):
+        def last(W, WS, XQ, XS, SUMS, Y, total, whole, turn, block, n):
             if n % 2 == 1:
-                compute(W, WS, XQ, XS, SUMS, Y, total, whole, block, n - 1)
+                take_turn(turn, n // full_height, T.int64(1))
+                compute(W, WS, XQ, XS, SUMS, Y, total, whole, turn, block, n - 1)
 
         return last
-    smaller = _rest(instruction_set, num_groups, bits, replace(tile, num_tokens=height // 2), accumulates=accumulates)
+    smaller = _rest(product, replace(tile, num_tokens=height // 2), full_height)
 
     @T.inline
-    def half(W, WS, XQ, XS, SUMS, Y, total, whole, block, n):
+    def half(W, WS, XQ, XS, SUMS, Y, total, whole, turn, block, n):
         if n % (2 * height) >= height:
-            compute(W, WS, XQ, XS, SUMS, Y, total, whole, block, n // (2 * height) * (2 * height))
-        smaller(W, WS, XQ, XS, SUMS, Y, total, whole, block, n)
+            take_turn(turn, n // full_height, T.int64(1))
+            compute(W, WS, XQ, XS, SUMS, Y, total, whole, turn, block, n // (2 * height) * (2 * height))
+        smaller(W, WS, XQ, XS, SUMS, Y, total, whole, turn, block, n)
 
     return half
 
 
-def _compute(instruction_set: InstructionSet, num_groups: int, bits: Bits, tile: Tile, *, accumulates: bool) -> Any:
-    """Return the inline for one tile, from `token` and `block` on."""
+def _compute(product: _Product, tile: Tile) -> Any:
+    """Return the inline for one tile, from `token` and `block` on.
+
+    `turn` holds the next stretch of groups to fetch the following task's weights of, and how many lie between two.
+    """
+    instruction_set, bits, num_groups = product.instruction_set, product.bits, product.num_groups
+    fetches, accumulates = product.fetches, product.accumulates
     height, width, steps = tile.num_tokens, tile.num_blocks, num_steps(bits)
+    length = gcd(num_groups, FETCH_GROUPS)
     lanes, offset = instruction_set.lanes, offset_of(bits, instruction_set.int8_offset)
-    multiply = _multiply(instruction_set, bits)
+    codes, dot = _codes(bits, lanes), instruction_set.dot4 if bits == 4 else instruction_set.dot8
 
     @T.inline
-    def compute(W, WS, XQ, XS, SUMS, Y, total, whole, block, token):
-        for entry in T.unroll(height * width):
-            total[span(entry * BLOCK)] = floats(0)
-        for group in T.serial(num_groups):
-            for m in T.unroll(height):
-                for r in T.unroll(width):
-                    whole[span((m * width + r) * BLOCK)] = splat(SUMS[token + m, group] * -offset)
-            for step in T.unroll(steps):
+    def add_group(W, WS, XQ, XS, SUMS, total, whole, block, token, group):
+        # The loops over entries are the inner ones: a dot waits for the last one of its own entry
+        for m in T.unroll(height):
+            for r in T.unroll(width):
+                whole[span((m * width + r) * BLOCK)] = splat(SUMS[token + m, group] * -offset)
+        for step in T.unroll(steps):
+            for half in T.unroll(8 // bits):
                 for m in T.unroll(height):
                     for r in T.unroll(width):
                         for part in T.unroll(BLOCK // lanes):
-                            whole[span((m * width + r) * BLOCK + part * lanes, lanes)] = multiply(
+                            whole[span((m * width + r) * BLOCK + part * lanes, lanes)] = dot(
                                 whole[span((m * width + r) * BLOCK + part * lanes, lanes)],
-                                W[block + r, group, step, span(part * lanes * STEP, lanes * STEP)],
-                                XQ[token + m, span(group * GROUP + step * STEP, STEP)],
-                                XQ[token + m, span(group * GROUP + (step + steps) % (GROUP // STEP) * STEP, STEP)],
+                                codes(W[block + r, group, step, span(part * lanes * STEP, lanes * STEP)], half),
+                                XQ[token + m, span(group * GROUP + (half * steps + step) * STEP, STEP)],
                             )
-            for m in T.unroll(height):
-                for r in T.unroll(width):
-                    total[span((m * width + r) * BLOCK)] += to_float(whole[span((m * width + r) * BLOCK)]) * (
-                        to_float(WS[block + r, group, span(0)]) * splat(XS[token + m, group])
-                    )
+        for m in T.unroll(height):
+            for r in T.unroll(width):
+                total[span((m * width + r) * BLOCK)] += to_float(whole[span((m * width + r) * BLOCK)]) * (
+                    to_float(WS[block + r, group, span(0)]) * splat(XS[token + m, group])
+                )
+
+    @T.inline
+    def compute(W, WS, XQ, XS, SUMS, Y, total, whole, turn, block, token):
+        for entry in T.unroll(height * width):
+            total[span(entry * BLOCK)] = floats(0)
+        if fetches:
+            for stretch in T.serial(num_groups // length):
+                if stretch == turn[0]:
+                    turn[0] += turn[1]
+                    for i in T.unroll(length):
+                        for r in T.unroll(width):
+                            for step in T.unroll(steps):
+                                T.evaluate(fetch(W[block + width + r, stretch * length + i, step, 0]))
+                            T.evaluate(fetch(WS[block + width + r, stretch * length + i, 0]))
+                for i in T.serial(length):
+                    add_group(W, WS, XQ, XS, SUMS, total, whole, block, token, stretch * length + i)
+        else:
+            for group in T.serial(num_groups):
+                add_group(W, WS, XQ, XS, SUMS, total, whole, block, token, group)
         for m in T.unroll(height):
             for r in T.unroll(width):
                 Y[token + m, span((block + r) * BLOCK)] = (
@@ -189,14 +286,13 @@ def _compute(instruction_set: InstructionSet, num_groups: int, bits: Bits, tile:
     return compute
 
 
-def _multiply(instruction_set: InstructionSet, bits: Bits) -> Any:
-    """Return what one register of weights adds: 4 inputs, or with two weights in each byte 8, of which 4 are `far`."""
+def _codes(bits: Bits, lanes: int) -> Any:
+    """Return what takes codes out of bytes: all of a byte, or its low (0) or high (1) half."""
     if bits == 8:
-        return lambda total, stored, near, far: instruction_set.dot8(total, stored, near)
+        return lambda stored, half: stored
 
-    def multiply(total: Expr, stored: Expr, near: Expr, far: Expr) -> Expr:
-        low = stored & splat(T.uint8(0x0F), 4 * instruction_set.lanes)
-        high = stored >> splat(T.uint8(4), 4 * instruction_set.lanes)
-        return instruction_set.dot4(instruction_set.dot4(total, low, near), high, far)
+    def codes(stored: Expr, half: Expr) -> Expr:
+        shifted = stored >> splat(T.cast(4 * half, "uint8"), STEP * lanes)
+        return shifted & splat(T.uint8(0x0F), STEP * lanes)
 
-    return multiply
+    return codes

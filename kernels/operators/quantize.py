@@ -10,7 +10,7 @@ from tvm.script import tirx as T
 from tvm.tirx import PrimFunc
 
 from kernels.quantization import GROUP, quantize_activations
-from kernels.vectors import LANES, largest_magnitude_of, magnitude, span, splat, sum_of_integers
+from kernels.vectors import LANES, floats, largest_magnitude_of, magnitude, rounded, span, splat, sum_of_integers
 
 SERIAL_TOKENS = 8
 """Below so many tokens, waking other threads takes longer than the work."""
@@ -29,15 +29,13 @@ def store_group(values, XQ, XS, SUMS, token, group):
         T.writes()
         largest = T.sblock_alloc_buffer((1,), "float32", scope="local")
         codes = T.sblock_alloc_buffer((GROUP,), "int32", scope="local")
-        largest[0] = T.max(
-            largest_magnitude_of(T.max(magnitude(values[span(0)]), magnitude(values[span(LANES)]))), T.float32(TINIEST)
+        largest[0] = largest_magnitude_of(
+            T.max(T.max(magnitude(values[span(0)]), magnitude(values[span(LANES)])), floats(TINIEST))
         )
         XS[token, group] = largest[0] * T.float32(1 / 127)
         largest[0] = T.float32(127) / largest[0]
         for half in T.unroll(GROUP // LANES):
-            codes[span(half * LANES)] = T.cast(
-                T.nearbyint(values[span(half * LANES)] * splat(largest[0])), f"int32x{LANES}"
-            )
+            codes[span(half * LANES)] = rounded(values[span(half * LANES)] * splat(largest[0]))
             XQ[token, span(group * GROUP + half * LANES)] = T.cast(codes[span(half * LANES)], f"int8x{LANES}")
         SUMS[token, group] = sum_of_integers(codes[span(0)] + codes[span(LANES)])
 

@@ -6,6 +6,7 @@
     turns    (max_positions, 2, D/2)        cosines and sines of every position
     positions, slots (n,) int32             where a token stands in its sequence, and in the pages
     queries  (n, H D) float32               rotated and multiplied by D^-1/2, as attention wants them
+    keys, values                            pages, see `paging.py`
 
 A head's halves (x, y) turn as pairs: (x cos - y sin, y cos + x sin).
 Source: J. Su and others, "RoFormer", 2021, with the halves of a head as GPT-NeoX pairs them.
@@ -21,10 +22,10 @@ from tvm.tirx import PrimFunc
 
 from kernels.operators.norm import normalized
 from kernels.operators.quantize import SERIAL_TOKENS
-from kernels.paging import PAGE, KeyPages, ValuePages
-from kernels.quantization import FloatArray
+from kernels.paging import PAGE, KvType, Pages, key_shape, key_tokens, value_shape, value_tokens, write_tokens
+from kernels.quantization import GROUP, FloatArray
 from kernels.shape import Heads
-from kernels.vectors import LANES, floats, span, splat
+from kernels.vectors import LANES, Expr, floats, largest_magnitude_of, magnitude, span, splat
 
 
 def reference(
@@ -35,8 +36,8 @@ def reference(
     turns: FloatArray,
     positions: npt.NDArray[np.int32],
     slots: npt.NDArray[np.int32],
-    keys: KeyPages,
-    values: ValuePages,
+    keys: Pages,
+    values: Pages,
 ) -> FloatArray:
     """Return the queries; `keys` and `values` are written to."""
     per_head = (qkv + bias if heads.has_bias else qkv).reshape(len(qkv), -1, heads.size)
@@ -45,9 +46,8 @@ def reference(
         queries = normalized(queries, norms[0], heads.norm_epsilon)
         new_keys = normalized(new_keys, norms[1], heads.norm_epsilon)
     queries, new_keys = (_turned(each, turns[positions]) for each in (queries, new_keys))
-    pages, places = slots // PAGE, slots % PAGE
-    keys[pages, :, :, places] = new_keys
-    values[pages, :, places] = new_values
+    write_tokens(key_tokens(keys), slots, new_keys)
+    write_tokens(value_tokens(values), slots, new_values)
     return (queries.reshape(len(qkv), -1) * np.float32(heads.size**-0.5)).astype(np.float32)
 
 
@@ -58,10 +58,12 @@ def _turned(per_head: FloatArray, turns: FloatArray) -> FloatArray:
 
 
 @cache
-def rope_append(heads: Heads) -> PrimFunc:
+def rope_append(heads: Heads, kv_type: KvType) -> PrimFunc:
     """Return `f(qkv, bias, norms, turns, positions, slots, keys, values, queries)`; `keys`, `values` in place."""
     size, half = heads.size, heads.size // 2
     load, turn = _load(heads), _turn(heads)
+    store_key, store_value = _stores(heads) if kv_type == "f16" else _stores_of_codes(heads)
+    key, value = key_shape(heads, kv_type), value_shape(heads, kv_type)
     num_queries, num_kv = heads.num_queries, heads.num_kv
     scale = size**-0.5
 
@@ -82,12 +84,10 @@ def rope_append(heads: Heads) -> PrimFunc:
             for h in T.serial(num_kv):
                 load(X, BIAS, NORMS, head, token, num_queries + h, 1)
                 turn(TURNS, POSITIONS, head, turned, token)
-                for d in T.serial(size):
-                    K[page, h, d, place] = T.cast(turned[d], "float16")
+                store_key(K, turned, page, h, place)
             for h in T.serial(num_kv):
                 load(X, BIAS, NORMS, head, token, num_queries + num_kv + h, 2)
-                for i in T.unroll(size // LANES):
-                    V[page, h, place, span(i * LANES)] = T.cast(head[span(i * LANES)], f"float16x{LANES}")
+                store_value(V, head, page, h, place)
 
     @T.prim_func(s_tir=True)
     def rope_append_kernel(
@@ -109,8 +109,8 @@ def rope_append(heads: Heads) -> PrimFunc:
         TURNS = T.match_buffer(turns, (max_positions, 2, half), "float32")
         POSITIONS = T.match_buffer(positions, (n,), "int32")
         SLOTS = T.match_buffer(slots, (n,), "int32")
-        K = T.match_buffer(keys, (num_pages, num_kv, size, PAGE), "float16")
-        V = T.match_buffer(values, (num_pages, num_kv, PAGE, size), "float16")
+        K = T.match_buffer(keys, (num_pages, num_kv, key.rows, key.columns), key.dtype)
+        V = T.match_buffer(values, (num_pages, num_kv, value.rows, value.columns), value.dtype)
         Q = T.match_buffer(queries, (n, num_queries * size), "float32")
         if n < SERIAL_TOKENS:
             for token in T.serial(n):
@@ -184,3 +184,82 @@ def _turn(heads: Heads) -> Any:
             )
 
     return turn
+
+
+def _stores(heads: Heads) -> tuple[Any, Any]:
+    """Return the inlines that put a head's key, and its value, into their pages as halves."""
+    size = heads.size
+
+    @T.inline
+    def store_key(K, head, page, h, place):
+        for d in T.serial(size):
+            K[page, h, d, place] = T.cast(head[d], "float16")
+
+    @T.inline
+    def store_value(V, head, page, h, place):
+        for i in T.unroll(size // LANES):
+            V[page, h, place, span(i * LANES)] = T.cast(head[span(i * LANES)], f"float16x{LANES}")
+
+    return store_key, store_value
+
+
+def _stores_of_codes(heads: Heads) -> tuple[Any, Any]:
+    """Return the inlines that put them there as codes of 8 bits, each with the scales of its groups."""
+    size, num_groups = heads.size, heads.size // GROUP
+
+    @T.inline
+    def encode(head, codes, scales):
+        for group in T.unroll(num_groups):
+            with T.sblock("group"):
+                T.reads()
+                T.writes()
+                divisor = T.sblock_alloc_buffer((1,), "float32", scope="local")
+                divisor[0] = largest_magnitude_of(
+                    T.max(magnitude(head[span(group * GROUP)]), magnitude(head[span(group * GROUP + LANES)]))
+                )
+                scales[group] = T.cast(divisor[0] / T.float32(127), "float16")
+                divisor[0] = T.cast(scales[group], "float32")
+                if divisor[0] == T.float32(0):
+                    divisor[0] = T.float32(1)
+                for half in T.unroll(GROUP // LANES):
+                    codes[span(group * GROUP + half * LANES)] = _int8(
+                        head[span(group * GROUP + half * LANES)] / splat(divisor[0])
+                    )
+
+    @T.inline
+    def store_key(K, head, page, h, place):
+        with T.sblock("key"):
+            T.reads()
+            T.writes()
+            codes = T.sblock_alloc_buffer((size,), "int8", scope="local")
+            scales = T.sblock_alloc_buffer((num_groups,), "float16", scope="local")
+            encode(head, codes, scales)
+            for d in T.serial(size):
+                K[page, h, d, place] = codes[d]
+            for group in T.unroll(num_groups):
+                K[page, h, size + 2 * group + place // 8, span(2 * (place % 8), 2)] = _two_bytes(scales[group])
+
+    @T.inline
+    def store_value(V, head, page, h, place):
+        with T.sblock("value"):
+            T.reads()
+            T.writes()
+            codes = T.sblock_alloc_buffer((size,), "int8", scope="local")
+            scales = T.sblock_alloc_buffer((num_groups,), "float16", scope="local")
+            encode(head, codes, scales)
+            for i in T.unroll(size // LANES):
+                V[page, h, place, span(i * LANES)] = codes[span(i * LANES)]
+            for group in T.unroll(num_groups):
+                V[page, h, PAGE, span(2 * (group * PAGE + place), 2)] = _two_bytes(scales[group])
+
+    return store_key, store_value
+
+
+def _int8(vector: Expr) -> Expr:
+    """Return the nearest codes: a scale too small for a half would give larger ones than there are."""
+    nearest = T.max(T.min(T.nearbyint(vector), floats(127)), floats(-127))
+    return T.cast(T.cast(nearest, f"int32x{LANES}"), f"int8x{LANES}")
+
+
+def _two_bytes(half: Expr) -> Expr:
+    return T.reinterpret(half, dtype="int8x2")

@@ -2,12 +2,13 @@
 
     python tests/shapes.py Q4.gguf --quantization Q4_0; python tests/shapes.py Q8.gguf --quantization Q8_0
     python tests/bench/decoders.py Q4.gguf Q8.gguf [--llama FOLDER] [--threads N] [--rounds 5] [--deep-batches]
-        [--compiled FOLDER]
+        [--compiled FOLDER] [--kv-types f16 int8]
 
 `FOLDER` holds llama-bench and llama-batched-bench; without it only ours is measured. Both sides take turns, each alone
 on the machine in its turn. Prints for each file the medians of all rounds in tokens per second and how many times as
 fast ours is: the median of the rounds' ratios, with the least and the greatest. `--deep-batches` adds batches of
-sequences at 4,000 tokens of context each, for whose prompts llama.cpp takes minutes in every round.
+sequences at 4,000 tokens of context each, for whose prompts llama.cpp takes minutes in every round. `--kv-types` names
+those of our side: the first is compared with llama.cpp, whose cache is of f16, and the others with the first.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ Figures = dict[str, float]
 """Tokens per second."""
 
 
-def plan_of(model: Path, compiled: Path, threads: int, is_deep: bool) -> LoadPlan:
+def plan_of(model: Path, compiled: Path, threads: int, is_deep: bool, kv_type: str) -> LoadPlan:
     sequence_tokens = DEEP + DEEP_PREFILL
     return LoadPlan(
         model="bench",
@@ -52,7 +53,7 @@ def plan_of(model: Path, compiled: Path, threads: int, is_deep: bool) -> LoadPla
         max_step_tokens=STEP_TOKENS,
         threads_decode=threads,
         threads_prefill=threads,
-        kv_type="f16",
+        kv_type=kv_type,
         gpu_layers=0,
         step_time_target_s=0.1,
         estimated_bytes=0,
@@ -135,16 +136,40 @@ def _lines(command: list[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
-def print_table(ours: Sequence[Figures], theirs: Sequence[Figures]) -> None:
-    print(f"{'':22}{'ours':>10}{'llama.cpp':>12}   times as fast")
+def print_table(kv_type: str, ours: Sequence[Figures], others: Sequence[Figures], against: str) -> None:
+    print(f"{f'keys and values {kv_type}':22}{'ours':>10}{against:>12}   times as fast")
     for name in ours[0]:
         median = statistics.median(figures[name] for figures in ours)
         line = f"{name:22}{median:10.1f}"
-        if theirs:
-            ratios = [a[name] / b[name] for a, b in zip(ours, theirs, strict=True)]
-            line += f"{statistics.median(figures[name] for figures in theirs):12.1f}"
+        if others:
+            ratios = [a[name] / b[name] for a, b in zip(ours, others, strict=True)]
+            line += f"{statistics.median(figures[name] for figures in others):12.1f}"
             line += f"   {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
         print(line, flush=True)
+
+
+def measure(path: Path, compiled: Path, arguments: argparse.Namespace) -> None:
+    """Let all sides take turns on one file, and print what came of it."""
+    threads, is_deep = arguments.threads, arguments.deep_batches
+    ours: dict[str, list[Figures]] = {kv_type: [] for kv_type in arguments.kv_types}
+    theirs: list[Figures] = []
+    with ExitStack() as stack:
+        sides = {}
+        for kv_type in ours:
+            plan = plan_of(path.resolve(), compiled, threads, is_deep, kv_type)
+            model = stack.enter_context(closing(open_backend("tvm").load(plan, lambda ratio: None)))
+            sides[kv_type] = Ours(model, is_deep)
+            sides[kv_type].figures()  # the first turn touches the memory that the others find
+        for _ in range(arguments.rounds):
+            for kv_type, side in sides.items():
+                ours[kv_type].append(side.figures())
+            if arguments.llama:
+                theirs.append(llama_figures(arguments.llama, path, threads, is_deep))
+    print(f"{path.name}: {threads} threads, medians of {arguments.rounds} rounds, tokens per second")
+    first, *rest = ours
+    print_table(first, ours[first], theirs, "llama.cpp")
+    for kv_type in rest:
+        print_table(kv_type, ours[kv_type], ours[first], first)
 
 
 def main() -> None:
@@ -155,22 +180,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--deep-batches", action="store_true")
     parser.add_argument("--compiled", type=Path, help="where what is made of a model stays for the next run")
+    parser.add_argument("--kv-types", nargs="+", default=["f16"])
     arguments = parser.parse_args()
-    is_deep = arguments.deep_batches
     with tempfile.TemporaryDirectory() as temporary:
         for path in arguments.models:
-            plan = plan_of(path.resolve(), arguments.compiled or Path(temporary), arguments.threads, is_deep)
-            ours: list[Figures] = []
-            theirs: list[Figures] = []
-            with closing(open_backend("tvm").load(plan, lambda ratio: None)) as model:
-                side = Ours(model, is_deep)
-                side.figures()  # the first turn touches the memory that the others find
-                for _ in range(arguments.rounds):
-                    ours.append(side.figures())
-                    if arguments.llama:
-                        theirs.append(llama_figures(arguments.llama, path, arguments.threads, is_deep))
-            print(f"{path.name}: {arguments.threads} threads, medians of {arguments.rounds} rounds, tokens per second")
-            print_table(ours, theirs)
+            measure(path, arguments.compiled or Path(temporary), arguments)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -34,10 +35,10 @@ from kernels.operators.quantize import quantize
 from kernels.operators.rope import rope_append
 from kernels.operators.swiglu import swiglu
 from kernels.packing import BLOCK, STEP_BYTES, num_steps
-from kernels.paging import PAGE
+from kernels.paging import KV_TYPES, PAGE, key_shape, token_bytes, value_shape
 from kernels.quantization import GROUP, Bits
 from kernels.shape import Heads
-from kernels.tiling import tile_tokens, tiles_of
+from kernels.tiling import tiling_of
 
 WIDTH, FEED_FORWARD, VOCABULARY, HEADS = 896, 4864, 151_936, Heads(14, 2, 64, has_bias=True)
 MATRICES = {
@@ -107,25 +108,28 @@ def row_cases(instruction_set: InstructionSet, tokens: Sequence[int]) -> Iterato
 
 def attention_cases(instruction_set: InstructionSet, tokens: Sequence[int], context: int) -> Iterator[Case]:
     """Yield what happens to new tokens of one sequence behind `context` others."""
-    size, num_kv = HEADS.size, HEADS.num_kv
-    for n in tokens:
+    size, num_threads = HEADS.size, len(os.sched_getaffinity(0))
+    constants = (np.ones(HEADS.width, np.float32), np.ones((2, size), np.float32))
+    for n, kv_type in product(tokens, KV_TYPES):
         length = context + n
         num_pages = -(-length // PAGE)
-        keys = np.ones((num_pages, num_kv, size, PAGE), np.float16)
-        values = np.ones((num_pages, num_kv, PAGE, size), np.float16)
+        keys, values = (
+            np.ones((num_pages, HEADS.num_kv, shape.rows, shape.columns), shape.dtype)
+            for shape in (key_shape(HEADS, kv_type), value_shape(HEADS, kv_type))
+        )
         positions = np.arange(context, length, dtype=np.int32)
         qkv, queries = np.ones((n, HEADS.width), np.float32), np.ones((n, HEADS.attended), np.float32)
-        constants = (np.ones(HEADS.width, np.float32), np.ones((2, size), np.float32))
         turns = np.ones((length, 2, size // 2), np.float32)
         arguments = _tensors((qkv, *constants, turns, positions, positions, keys, values, queries))
-        moved = qkv.nbytes + queries.nbytes + n * 2 * num_kv * size * keys.itemsize
-        yield Case("rope and append", n, rope_append(HEADS), [()], arguments, moved)
+        moved = qkv.nbytes + queries.nbytes + n * token_bytes(HEADS, kv_type)
+        yield Case(f"append, {kv_type}", n, rope_append(HEADS, kv_type), [()], arguments, moved)
         table, sequences = np.arange(num_pages, dtype=np.int32)[None], np.zeros(n, np.int32)
-        tiles = tiles_of(np.array([n], np.int32), tile_tokens(HEADS), len(os.sched_getaffinity(0)))
-        arguments = _tensors((queries, keys, values, table, sequences, positions, tiles, queries))
+        tiling = tiling_of(np.array([n], np.int32), np.array([context], np.int32), HEADS, num_threads)
+        arguments = _tensors((queries, keys, values, table, sequences, positions, *tiling, queries))
         num_seen, moved = sum(range(context + 1, length + 1)), _size((keys, values, queries, queries))
-        operator = paged_attention(HEADS, instruction_set)
-        yield Case(f"attention at {context}", n, operator, [()], arguments, moved, 4 * num_seen * HEADS.attended)
+        operator = paged_attention(HEADS, instruction_set, kv_type)
+        name = f"attention, {kv_type}"
+        yield Case(name, n, operator, [()], arguments, moved, 4 * num_seen * HEADS.attended)
 
 
 def _weights(num_outputs: int, num_inputs: int, bits: Bits) -> tuple[Array, Array]:

@@ -4,9 +4,9 @@
         [--write FILE.npy] [--expected FILE.npy]
 
 From the top of a checkout; STEP.so and WEIGHTS.bin are what the appliance makes of a model for the processor, here or
-elsewhere. A prompt in two chunks, two sequences in one step, a prefix that a third shares: the same
-tokens everywhere, so what one processor writes is what another can expect. Ends with 1 where they differ by more than
-1e-5 of the greatest logit.
+elsewhere. A prompt in two chunks, two sequences in one step, a prefix that a third shares, with each type of keys and
+values: the same tokens everywhere, so what one processor writes is what another can expect. Ends with 1 where they
+differ by more than 1e-5 of the greatest logit.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from appliance.backends.tvm.adapter import TvmModel
 from appliance.backends.tvm.gguf_source import GgufSource
 from appliance.backends.tvm.prepared import PreparedModel
 from appliance.backends.tvm.weights_file import map_weights
+from kernels.paging import KV_TYPES, KvType
 from tests.unit.backends.plans import plan_of
 
 Logits = npt.NDArray[np.float32]
@@ -33,7 +34,9 @@ CHUNKS = (21, 6)
 
 def main() -> int:
     arguments = _arguments()
-    rows = logits(arguments.model, arguments.step, arguments.weights)
+    runtime.set_up(1, with_compiler=False)
+    files = (arguments.model, arguments.step, arguments.weights)
+    rows = np.concatenate([logits(*files, kv_type) for kv_type in KV_TYPES])
     for number, row in enumerate(rows):
         print(f"{number:3}  token {row.argmax():6}  logit {row.max():.7g}  sum {row.sum(dtype=np.float64):.7g}")
     if arguments.write is not None:
@@ -46,14 +49,13 @@ def main() -> int:
     return int(not difference <= TOLERANCE)
 
 
-def logits(model: Path, step: Path, weights: Path) -> Logits:
+def logits(model: Path, step: Path, weights: Path, kv_type: KvType) -> Logits:
     """Return a row of logits for each token."""
-    runtime.set_up(1, with_compiler=False)
     source = GgufSource(model)
     prepared = PreparedModel(
         "board", source.shape, source.rope, map_weights(weights, source.shape), runtime.open_library(step)
     )
-    decoder = TvmModel(plan_of("tvm", "gguf", str(model)), prepared)
+    decoder = TvmModel(plan_of("tvm", "gguf", str(model), kv_type=kv_type), prepared)
     tokens = np.random.default_rng(0).integers(0, source.shape.vocab_size, sum(CHUNKS)).astype(np.int32)
     first, second = np.split(tokens, [CHUNKS[0]])
     rows = [*decoder.step(Batch((_run(0, 0, first),))).logits[0].copy()]

@@ -58,14 +58,22 @@ def test_the_halves_of_a_byte_hold_inputs_that_stand_half_a_group_apart() -> Non
 
 
 @pytest.mark.parametrize("bits", BITS)
-def test_quantized_weights_differ_by_half_a_code_at_most(bits: Bits) -> None:
+def test_quantized_weights_differ_by_half_a_code_at_most_or_a_whole_one_beyond_the_highest(bits: Bits) -> None:
     matrix = np.random.default_rng(0).standard_normal((8, 64)).astype(np.float32)
     weights = quantize_weights(matrix, bits)
-    difference = np.abs(dequantize_weights(weights) - matrix).reshape(8, -1, GROUP)
-    rounding = 1.001 * np.abs(matrix).max() * 2.0**-11  # the scale's own, as float16
-    assert (
-        difference <= (0.5 * weights.scales.astype(np.float32))[..., None] + rounding * (8 if bits == 4 else 128)
-    ).all()
+    difference = np.abs(dequantize_weights(weights) - matrix)
+    scales = np.abs(np.repeat(weights.scales.astype(np.float32), GROUP, axis=1))
+    rounding = 1.001 * np.abs(matrix).max() * 2.0**-11 * (8 if bits == 4 else 128)  # the scale's own, as float16
+    is_highest = (weights.codes == 7) & (bits == 4)
+    assert (difference <= np.where(is_highest, 1.0, 0.5) * scales + rounding).all()
+
+
+def test_the_largest_of_a_group_keeps_its_magnitude_and_sign() -> None:
+    matrix = np.random.default_rng(0).standard_normal((8, GROUP)).astype(np.float32)
+    largest = np.abs(matrix).argmax(-1)[:, None]
+    for bits in BITS:
+        kept = np.take_along_axis(dequantize_weights(quantize_weights(matrix, bits)), largest, -1)
+        np.testing.assert_allclose(kept, np.take_along_axis(matrix, largest, -1), rtol=2.0**-10)
 
 
 def test_a_row_of_zeros_is_quantized_to_zeros() -> None:

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import tvm
 
-from kernels.instruction_sets import InstructionSet
+from kernels.instruction_sets import AVX512_VNNI, InstructionSet
 from kernels.operators.linear import Tile, default_tile, linear, reference
-from kernels.packing import pack
+from kernels.packing import num_steps, pack
 from kernels.quantization import Bits, Weights, quantize_activations, quantize_weights
 from tests.unit.kernels.compiled import compiled, on_each_instruction_set
 
@@ -30,7 +31,7 @@ def product(
 
 @on_each_instruction_set
 @pytest.mark.parametrize("bits", [4, 8])
-@pytest.mark.parametrize("num_tokens", [1, 2, 3, 4, 5, 7, 8, 13])
+@pytest.mark.parametrize("num_tokens", [1, 2, 3, 4, 5, 7, 8, 13, 47])
 def test_it_is_exact_for_any_number_of_tokens(instruction_set: InstructionSet, bits: Bits, num_tokens: int) -> None:
     y, expected = product(instruction_set, bits, random_weights(bits), num_tokens, default_tile(instruction_set))
     np.testing.assert_allclose(y, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
@@ -67,3 +68,31 @@ def test_a_row_is_the_same_to_the_last_bit_in_any_tile(instruction_set: Instruct
     whole, _ = product(instruction_set, 4, weights, 13, default_tile(instruction_set))
     tiled, _ = product(instruction_set, 4, weights, 13, tile)
     np.testing.assert_array_equal(whole, tiled)
+
+
+@on_each_instruction_set
+@pytest.mark.parametrize("tile", [None, Tile(4, 2)], ids=str)
+@pytest.mark.parametrize("num_tokens", [1, 2, 3, 6, 32])
+def test_a_row_is_the_same_to_the_last_bit_alone_and_among_others(
+    instruction_set: InstructionSet, tile: Tile | None, num_tokens: int
+) -> None:
+    rows = np.random.default_rng(0).standard_normal((47, NUM_INPUTS)).astype(np.float32)
+    packed = pack(random_weights(4), 4, instruction_set.int8_offset)
+    kernel = linear(instruction_set, NUM_OUTPUTS, NUM_INPUTS, 4, tile or default_tile(instruction_set))
+    results = []
+    for count in (47, num_tokens):
+        y = np.empty((count, NUM_OUTPUTS), np.float32)
+        compiled(kernel, instruction_set)(*packed, *quantize_activations(rows[:count]), y)
+        results.append(y[:num_tokens])
+    np.testing.assert_array_equal(*results)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_every_tile_asks_for_all_lines_of_a_group_of_its_blocks(bits: Bits) -> None:
+    kernel = linear(AVX512_VNNI, NUM_OUTPUTS, NUM_INPUTS, bits, Tile(4, 2)).with_attr("global_symbol", "kernel")
+    built = tvm.compile(tvm.IRModule({"kernel": kernel}), target=AVX512_VNNI.target(2))
+    lines_of_codes_and_scales = num_steps(bits) + 1
+    blocks_of_tiles = (2, 2, 2, 2, 1, 1)  # of 4 tokens (at once; while they compute), 2 and 1; 2 and 1 with no more
+    num_fetches = built.mod.inspect_source("asm").count("prefetcht0")
+    assert num_fetches % lines_of_codes_and_scales == 0
+    assert num_fetches >= lines_of_codes_and_scales * sum(blocks_of_tiles)  # LLVM may write a loop twice
