@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from models.formats.gguf_writer import Tensor, Value, write_gguf
 
-_NUM_LAYERS, _WIDTH, _FEED_FORWARD = 2, 128, 320
+NUM_LAYERS, WIDTH, FEED_FORWARD = 2, 128, 320
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +43,15 @@ DECODERS = (
 
 def write_tiny_decoder(path: Path, decoder: TinyDecoder) -> None:
     """Write the file; the same decoder gives the same bytes."""
-    write_gguf(path, _metadata(decoder), list(_tensors(decoder)))
+    write_gguf(path, _metadata(decoder), list(tensors_of(decoder)))
 
 
 def _metadata(decoder: TinyDecoder) -> dict[str, Value]:
     keys: dict[str, Value] = {
-        "block_count": _NUM_LAYERS,
+        "block_count": NUM_LAYERS,
         "context_length": 1024,
-        "embedding_length": _WIDTH,
-        "feed_forward_length": _FEED_FORWARD,
+        "embedding_length": WIDTH,
+        "feed_forward_length": FEED_FORWARD,
         "attention.head_count": decoder.num_heads,
         "attention.head_count_kv": decoder.num_kv_heads,
         "attention.key_length": decoder.head_size,
@@ -65,28 +65,29 @@ def _metadata(decoder: TinyDecoder) -> dict[str, Value]:
     return {"general.architecture": decoder.architecture, "general.file_type": 7, **named}
 
 
-def _tensors(decoder: TinyDecoder) -> Iterator[Tensor]:
+def tensors_of(decoder: TinyDecoder) -> Iterator[Tensor]:
+    """Yield its tensors."""
     attended, kv_width = decoder.num_heads * decoder.head_size, decoder.num_kv_heads * decoder.head_size
-    yield _matrix("token_embd.weight", decoder.vocab_size, _WIDTH, decoder.matrices, 1.0)
-    yield _vector("output_norm.weight", _WIDTH)
+    yield _matrix("token_embd.weight", decoder.vocab_size, WIDTH, decoder.matrices, 1.0)
+    yield _vector("output_norm.weight", WIDTH)
     if decoder.has_own_head:
-        yield _matrix("output.weight", decoder.vocab_size, _WIDTH, decoder.matrices)
+        yield _matrix("output.weight", decoder.vocab_size, WIDTH, decoder.matrices)
     if decoder.rope_factors:
         yield _vector("rope_freqs.weight", decoder.head_size // 2)
-    for layer in range(_NUM_LAYERS):
+    for layer in range(NUM_LAYERS):
         block = f"blk.{layer}."
-        yield _vector(f"{block}attn_norm.weight", _WIDTH)
-        yield _vector(f"{block}ffn_norm.weight", _WIDTH)
+        yield _vector(f"{block}attn_norm.weight", WIDTH)
+        yield _vector(f"{block}ffn_norm.weight", WIDTH)
         for name, rows in (("q", attended), ("k", kv_width), ("v", kv_width)):
-            yield _matrix(f"{block}attn_{name}.weight", rows, _WIDTH, decoder.matrices)
+            yield _matrix(f"{block}attn_{name}.weight", rows, WIDTH, decoder.matrices)
             if decoder.has_bias:
                 yield _vector(f"{block}attn_{name}.bias", rows)
             if decoder.has_head_norms and name != "v":
                 yield _vector(f"{block}attn_{name}_norm.weight", decoder.head_size)
-        yield _matrix(f"{block}attn_output.weight", _WIDTH, attended, decoder.matrices)
-        yield _matrix(f"{block}ffn_gate.weight", _FEED_FORWARD, _WIDTH, decoder.matrices)
-        yield _matrix(f"{block}ffn_up.weight", _FEED_FORWARD, _WIDTH, decoder.matrices)
-        yield _matrix(f"{block}ffn_down.weight", _WIDTH, _FEED_FORWARD, decoder.matrices)
+        yield _matrix(f"{block}attn_output.weight", WIDTH, attended, decoder.matrices)
+        yield _matrix(f"{block}ffn_gate.weight", FEED_FORWARD, WIDTH, decoder.matrices)
+        yield _matrix(f"{block}ffn_up.weight", FEED_FORWARD, WIDTH, decoder.matrices)
+        yield _matrix(f"{block}ffn_down.weight", WIDTH, FEED_FORWARD, decoder.matrices)
 
 
 def _matrix(name: str, rows: int, columns: int, tensor_type: str, size: float = 0.7) -> Tensor:

@@ -1,5 +1,7 @@
 """Our own kernels as the admin API speaks of them: what is compiled, how fast it was, how its products are tiled."""
 
+from typing import Literal
+
 import msgspec
 
 
@@ -29,8 +31,9 @@ class KernelSpeed(msgspec.Struct, frozen=True, kw_only=True):
 class CompiledModel(msgspec.Struct, frozen=True, kw_only=True):
     """What was compiled of one model's files for one instruction set. `models` are all names of those files.
 
-    `is_current` False: this version of the appliance, or this processor, has no use for it. `num_tuned` matrices have
-    a tile that was found by measuring; `speed` None: it was not measured.
+    `is_current` False: this version of the appliance, or this processor, has no use for it. `has_step` False: there was
+    no linker, so each worker compiles for itself. `bits` are those of weights that were quantized anew. `num_tuned`
+    matrices have a tile that was found by measuring; `speed` None: it was not measured.
     """
 
     models: tuple[str, ...]
@@ -39,6 +42,8 @@ class CompiledModel(msgspec.Struct, frozen=True, kw_only=True):
     kernels: str
     size_bytes: int
     is_current: bool
+    has_step: bool = True
+    bits: Literal[4, 8] = 8
     num_tuned: int = 0
     speed: KernelSpeed | None = None
 
@@ -50,9 +55,13 @@ class CompiledModels(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CompileModel(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of `POST /admin/v1/models/compile`."""
+    """The body of `POST /admin/v1/models/compile`.
+
+    `bits` are those of weights that are neither Q4_0 nor Q8_0; None: as they were chosen before, else 8.
+    """
 
     model: str
+    bits: Literal[4, 8] | None = None
 
 
 class TuneKernels(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,9 +29,9 @@ from appliance.backends.tvm.prepared import PreparedModel
 from appliance.core.plan import LoadPlan
 from appliance.core.traits import ModelTraits
 from appliance.errors import BackendError
-from kernels.paging import PAGE
-from kernels.shape import MAX_STEP_OUTPUTS, MAX_STEP_TOKENS
-from kernels.tiling import tile_tokens, tiles_of
+from kernels.paging import PAGE, KvType, step_name, token_bytes
+from kernels.shape import MAX_STEP_OUTPUTS, MAX_STEP_TOKENS, DecoderShape
+from kernels.tiling import tiling_of
 from kernels.turning import turns
 
 
@@ -40,22 +40,22 @@ class TvmModel:
 
     def __init__(self, plan: LoadPlan, model: PreparedModel) -> None:
         shape = model.shape
-        self.traits = _traits(plan, model)
+        kv_type: KvType = "int8" if plan.kv_type == "int8" else "f16"
+        self.traits = _traits(plan, shape, kv_type)
         num_pages = self.traits.kv_capacity_tokens // PAGE + self.traits.max_sequences
         self._aborted = threading.Event()
-        self._step = model.step
+        self._step = model.steps[step_name(kv_type)]
         self._shape = shape
-        self._layout = f"tvm/1 {model.name}"
+        self._layout = f"tvm/2 {model.name} {kv_type}"
         self._cells = CellTable(self.traits.kv_capacity_tokens, self.traits.max_sequences)
         self._table = PageTable(num_pages, self.traits.max_sequences)
-        self._pages = KvPages(shape, num_pages)
+        self._pages = KvPages(shape, num_pages, kv_type)
         self._page_tensors = runtime.listed([runtime.shared(array) for array in self._pages.arrays])
         self._weights = model.weights
         self._weight_tensors = runtime.listed([runtime.shared(array) for array in model.weights])
         self._turns = turns(shape.heads.size, model.rope.frequencies, self.traits.max_context_tokens)
         self._turns_tensor = runtime.copied(self._turns)
         self._logits = runtime.aligned_zeros((self.traits.max_step_outputs, shape.matrix("head")[0]), "float32")
-        self._tile_tokens = tile_tokens(shape.heads)
         self._num_threads = plan.threads_prefill
         self.set_threads(plan.threads_decode, plan.threads_prefill)
 
@@ -152,8 +152,9 @@ class TvmModel:
         # A step without outputs computes one row that nobody reads: a kernel over no rows is no kernel.
         rows = outputs if num_outputs else np.zeros(1, np.int32)
         logits = self._logits[: len(rows)]
-        tiles = tiles_of(counts, self._tile_tokens, self._num_threads)
-        arguments = (ids, positions, slots.astype(np.int32), sequences, tables, tiles, rows)
+        starts = np.array([run.start for run in runs], np.int32)
+        tiling = tiling_of(counts, starts, self._shape.heads, self._num_threads)
+        arguments = (ids, positions, slots.astype(np.int32), sequences, tables, *tiling, rows)
         self._step(
             *(runtime.copied(array) for array in arguments),
             self._page_tensors,
@@ -176,8 +177,7 @@ class TvmModel:
             raise BackendError(f"a token is outside the vocabulary of {self.traits.vocab_size}")
 
 
-def _traits(plan: LoadPlan, model: PreparedModel) -> ModelTraits:
-    shape = model.shape
+def _traits(plan: LoadPlan, shape: DecoderShape, kv_type: KvType) -> ModelTraits:
     max_step_tokens = min(plan.max_step_tokens, MAX_STEP_TOKENS)
     return ModelTraits(
         task="generate",
@@ -193,7 +193,7 @@ def _traits(plan: LoadPlan, model: PreparedModel) -> ModelTraits:
         retain="free",
         can_truncate=True,
         is_batch_invariant=True,
-        kv_bytes_per_token=len(shape.layers) * 2 * shape.heads.num_kv * shape.heads.size * 2,
+        kv_bytes_per_token=len(shape.layers) * token_bytes(shape.heads, kv_type),
         max_adapters_per_step=0,
     )
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from appliance.backends.tvm.folders import folder_in, is_made
 from appliance.backends.tvm.limits import (
-    ADOPTED_ARCHITECTURES,
     ADOPTED_QUANTIZATIONS,
+    ARCHITECTURES,
     FASTER_ON,
     LEAST_PARAMETERS,
     instruction_set_for,
@@ -24,15 +24,20 @@ def is_adopted(artefact: Artefact, instructions: Set[Instruction]) -> bool:
     return instruction_set is not None and is_made(folder_in(Path(artefact.compiled_path), instruction_set))
 
 
-def wants(details: ModelDetails, instructions: Set[Instruction]) -> bool:
-    """Return whether a new model is to run on our kernels: where they are faster and change nothing of its weights."""
+def wants(artefact: Artefact, details: ModelDetails, instructions: Set[Instruction]) -> bool:
+    """Return whether a new model is to run on our kernels: where they are faster and change nothing of its weights.
+
+    Folders of safetensors run on nothing else.
+    """
+    instruction_set = instruction_set_for(instructions)
+    if details.architecture not in ARCHITECTURES or details.num_experts or details.task != "generate":
+        return False
+    if artefact.format != "gguf":
+        return instruction_set is not None
     return (
-        instruction_set_for(instructions) in FASTER_ON
-        and details.architecture in ADOPTED_ARCHITECTURES
+        instruction_set in FASTER_ON
         and details.quantization in ADOPTED_QUANTIZATIONS
         and (details.num_parameters or 0) >= LEAST_PARAMETERS
-        and not details.num_experts
-        and details.task == "generate"
     )
 
 

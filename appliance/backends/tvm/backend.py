@@ -7,10 +7,11 @@ from appliance.backends.base import InputReader, LoadedModel, Tokenizer
 from appliance.backends.tvm.limits import instruction_set_for
 from appliance.core.plan import Artefact, LoadPlan
 from appliance.errors import BackendError
+from models.formats.folder_config import config_folder
 
 
 class TvmBackend:
-    """Runs GGUF files of the Llama family. The library is imported when a model is loaded."""
+    """Runs decoders of the Llama family. The library is imported when a model is loaded."""
 
     def load(self, plan: LoadPlan, progress: Callable[[float], None]) -> LoadedModel:
         """Load a model; it is repacked and compiled now if nobody has done it before. Raises: BackendError."""
@@ -24,8 +25,12 @@ class TvmBackend:
         return TvmModel(plan, open_prepared(source, compiled, instruction_set, plan.threads_prefill, progress))
 
     def open_tokenizer(self, artefact: Artefact) -> Tokenizer:
-        """Refuse: a tokenizer belongs to the artefact's format, and this backend has none of its own."""
-        raise BackendError("a GGUF file's tokenizer is not read by this backend")
+        """Return the tokenizer of a folder; that of a GGUF file belongs to another backend. Raises: BackendError."""
+        if artefact.format != "safetensors":
+            raise BackendError(f"a {artefact.format} file's tokenizer is not read by this backend")
+        from appliance.backends.tokenizer_folder import FolderTokenizer
+
+        return FolderTokenizer(config_folder(Path(artefact.path)))
 
     def open_inputs(self, artefact: Artefact) -> InputReader:
         """Refuse: no encoder runs here."""

@@ -13,13 +13,15 @@ from pathlib import Path
 import msgspec
 
 from appliance.backends.tvm.folders import LIBRARY_FILE, WEIGHTS_FILE
-from appliance.backends.tvm.gguf_source import GgufSource, NotServable
+from appliance.backends.tvm.linker import has_linker
 from appliance.backends.tvm.record import Record, tiles_for, write_record
+from appliance.backends.tvm.source import NotServable
+from appliance.backends.tvm.sources import open_source
 from appliance.backends.tvm.weights_file import file_bytes, write_weights
 from appliance.core.kernels import MatrixTile
+from kernels.quantization import Bits
 
 REFUSED = 3
-_LINKERS = ("cc", "gcc", "clang", "c++", "g++")
 _SPARE_BYTES = 64 * 2**20
 
 
@@ -28,13 +30,14 @@ def make(
     folder: Path,
     instruction_set: str,
     tiles: Sequence[MatrixTile],
+    bits: Bits,
     progress: Callable[[float], None],
 ) -> None:
     """Fill the folder; `tiles` may be those of other models, too. Raises: NotServable, OSError."""
     from appliance.backends.tvm.compiling import write_library
     from kernels.instruction_sets import INSTRUCTION_SETS
 
-    opened = GgufSource(source)
+    opened = open_source(source, bits)
     needed_bytes = file_bytes(opened.shape) + _SPARE_BYTES
     free_bytes = shutil.disk_usage(folder).free
     if free_bytes < needed_bytes:
@@ -42,13 +45,8 @@ def make(
     tiles = tiles_for(opened.shape.products(), tiles)
     if has_linker():
         write_library(opened.shape, instruction_set, folder / LIBRARY_FILE, tiles)
-    write_record(folder, Record(tiles=tiles))
+    write_record(folder, Record(tiles=tiles, bits=bits))
     write_weights(opened, folder / WEIGHTS_FILE, INSTRUCTION_SETS[instruction_set].int8_offset, progress)
-
-
-def has_linker() -> bool:
-    """Return whether a library can be made here; without one each worker compiles for itself."""
-    return any(shutil.which(linker) for linker in _LINKERS)
 
 
 def _say_percents() -> Callable[[float], None]:
@@ -71,10 +69,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("instruction_set")
     parser.add_argument("tiles")
+    parser.add_argument("bits", type=int, choices=(4, 8))
     arguments = parser.parse_args()
     tiles = msgspec.json.decode(arguments.tiles, type=tuple[MatrixTile, ...])
     try:
-        make(arguments.source, arguments.folder, arguments.instruction_set, tiles, _say_percents())
+        make(arguments.source, arguments.folder, arguments.instruction_set, tiles, arguments.bits, _say_percents())
     except (NotServable, OSError) as problem:
         sys.stderr.write(" ".join(str(problem).split()) + "\n")
         sys.exit(REFUSED)

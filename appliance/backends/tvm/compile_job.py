@@ -11,7 +11,7 @@ from appliance.core.units import format_bytes
 def compile_model(arguments: CompileArguments, report: Reporter) -> Compiled:
     """Do the job. Raises: ModelNotFound; BackendError, with the reason why the kernels cannot run it."""
     runtime.set_up(arguments.num_threads, with_compiler=True)
-    target = target_of(arguments.model, report.home, arguments.instruction_set)
+    target = target_of(arguments.model, report.home, arguments.instruction_set, arguments.bits)
     was_made = not target.ensure(arguments.tiles, report)
     if not was_made:
         report.progress("measuring its speed")
@@ -28,7 +28,7 @@ def _cost(target: Target, size_bytes: int) -> str:
     sizes = f"{format_bytes(size_bytes)} beside the file's {format_bytes(target.size_bytes)}"
     if target.is_exact:
         return f"its weights are the file's own, in another order: {sizes}"
-    return f"what is neither Q4_0 nor Q8_0 of its weights was quantized anew, to 8 bits: {sizes}"
+    return f"what is neither Q4_0 nor Q8_0 of its weights was quantized anew, to {target.bits} bits: {sizes}"
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import NamedTuple
 
-from appliance.backends.tvm.folders import folder_in
+from appliance.backends.tvm.folders import LIBRARY_FILE, folder_in
 from appliance.backends.tvm.limits import INSTRUCTION_SETS, instruction_set_for
 from appliance.backends.tvm.record import read_record
 from appliance.core.hardware import Instruction
@@ -36,6 +36,8 @@ def compiled_in(compiled: Path, models: tuple[str, ...], instructions: Set[Instr
             kernels=place.kernels,
             size_bytes=_size_bytes(folder),
             is_current=folder == current,
+            has_step=(folder / LIBRARY_FILE).exists(),
+            bits=record.bits,
             num_tuned=len(record.tiles),
             speed=record.speed,
         )

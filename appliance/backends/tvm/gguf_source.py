@@ -5,13 +5,13 @@ compute exactly is refused with its reason, never approximated.
 Source: the GGUF specification; llama.cpp, ggml-quants.c for the blocks, convert_hf_to_gguf.py for the order of Q and K.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from appliance.backends.tvm.source import NotServable, RopeTable, check_shape, check_tensors, piece_rows, rows_of
 from kernels.quantization import GROUP, Bits, FloatArray, Weights, quantize_weights
 from kernels.shape import DecoderShape, Heads
 from models.formats.gguf import GGUFError, GGUFFile, TensorInfo, read_gguf
@@ -20,25 +20,15 @@ _ARCHITECTURES = {"llama": "pairs", "qwen2": "halves", "qwen3": "halves"}
 """Which numbers of a head turn together: neighbours, or those that stand half a head apart."""
 
 _BITS: dict[str, Bits] = {"Q4_0": 4}
-_LANES = 16
-
-
-class NotServable(Exception):
-    """The kernels cannot run this file; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class RopeTable:
-    """How fast each pair of a head turns, `(head_size / 2,) float64`, and up to which position the model was made."""
-
-    frequencies: npt.NDArray[np.float64]
-    context_tokens: int
+_FREQUENCIES = "rope_freqs.weight"
 
 
 class GgufSource:
     """An open file. Raises: NotServable, OSError."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, bits: Bits = 8) -> None:
+        """`bits` are those of the layers' matrices that are not taken code by code."""
+        self._quantized_bits = bits
         try:
             self._file = read_gguf(path)
         except GGUFError as error:
@@ -52,7 +42,8 @@ class GgufSource:
 
     def tensor(self, name: str) -> FloatArray:
         """Return a small tensor as float32."""
-        return self._numbers(self._described(name))
+        tensor = self._described(name)
+        return self._numbers(tensor, self._bytes(tensor).reshape(*tensor.shape[:-1], -1)).reshape(tensor.shape)
 
     def has(self, name: str) -> bool:
         """Return whether the file has a tensor of that name."""
@@ -63,32 +54,29 @@ class GgufSource:
         """Whether all matrices are of the types that are taken code by code."""
         return all(tensor.type in _EXACT for tensor in self._tensors.values() if len(tensor.shape) > 1)
 
-    def bits_of(self, name: str) -> Bits:
-        """Return in how many bits a matrix is kept."""
-        return _bits_of(self._described(name))
+    def pieces(self, name: str, bits: Bits) -> Iterator[Weights]:
+        """Yield a matrix in codes, some rows at a time."""
+        tensor = self._described(name)
+        is_turned = self._pairs_turn and name.endswith(("attn_q.weight", "attn_k.weight"))
+        content = self._bytes(tensor).reshape(tensor.shape[0], -1)
+        num_rows = piece_rows(tensor.shape[1], self.shape.heads.size)
+        for start in range(0, len(content), num_rows):
+            weights = self._weights(tensor, content[start : start + num_rows], bits)
+            yield _with_halves(weights, self.shape.heads.size) if is_turned else weights
 
-    def matrix(self, names: tuple[str, ...], bits: Bits) -> Weights:
-        """Return matrices, one below the other, in codes."""
-        parts = [self._weights(self._described(name), bits) for name in names]
-        return Weights(np.concatenate([part.codes for part in parts]), np.concatenate([part.scales for part in parts]))
-
-    def _weights(self, tensor: TensorInfo, bits: Bits) -> Weights:
+    def _weights(self, tensor: TensorInfo, rows: npt.NDArray[np.uint8], bits: Bits) -> Weights:
         exact = _EXACT.get(tensor.type)
-        if exact is not None and _bits_of(tensor) == bits:
-            weights = exact(self._bytes(tensor), tensor.shape)
-        else:
-            weights = quantize_weights(self._numbers(tensor), bits)
-        is_turned = self._pairs_turn and tensor.name.endswith(("attn_q.weight", "attn_k.weight"))
-        return _with_halves(weights, self.shape.heads.size) if is_turned else weights
+        if exact is not None and self._bits_of(tensor) == bits:
+            return exact(rows, (len(rows), tensor.shape[1]))
+        return quantize_weights(self._numbers(tensor, rows), bits)
 
-    def _numbers(self, tensor: TensorInfo) -> FloatArray:
+    def _numbers(self, tensor: TensorInfo, rows: npt.NDArray[np.uint8]) -> FloatArray:
+        """Return rows of a tensor, given in bytes, as float32."""
         from gguf import GGMLQuantizationType
         from gguf.quants import dequantize
 
         try:
-            kind = GGMLQuantizationType[tensor.type]
-            rows = self._bytes(tensor).reshape(*tensor.shape[:-1], -1)
-            numbers: FloatArray = dequantize(rows, kind).reshape(tensor.shape).astype(np.float32)
+            numbers: FloatArray = dequantize(rows, GGMLQuantizationType[tensor.type]).astype(np.float32)
         except (KeyError, NotImplementedError):
             raise NotServable(f"tensor {tensor.name!r} is {tensor.type}, which cannot be read") from None
         return numbers
@@ -107,7 +95,7 @@ class GgufSource:
             raise NotServable(f"our kernels do not compute the architecture {keys.architecture!r} yet")
         width, num_heads = keys.number("embedding_length"), keys.number("attention.head_count")
         epsilon = keys.real("attention.layer_norm_rms_epsilon")
-        size = keys.number("attention.key_length", width // num_heads)
+        size = keys.number("attention.key_length", width // max(1, num_heads))
         heads = Heads(
             num_queries=num_heads,
             num_kv=keys.number("attention.head_count_kv", num_heads),
@@ -119,7 +107,7 @@ class GgufSource:
             width=width,
             feed_forward=keys.number("feed_forward_length"),
             heads=heads,
-            vocab_size=self._described("token_embd.weight").shape[0],
+            vocab_size=rows_of(self._described("token_embd.weight").shape),
             norm_epsilon=epsilon,
             layers=tuple(self._layer_bits(layer) for layer in range(keys.number("block_count"))),
             head_bits=self._shared_bits(("output.weight" if self.has("output.weight") else "token_embd.weight",)),
@@ -139,7 +127,11 @@ class GgufSource:
         )
 
     def _shared_bits(self, names: tuple[str, ...]) -> Bits:
-        return max(_bits_of(self._described(name)) for name in names)
+        return max(self._bits_of(self._described(name)) for name in names)
+
+    def _bits_of(self, tensor: TensorInfo) -> Bits:
+        is_free = tensor.type not in _EXACT and tensor.name.startswith("blk.")
+        return self._quantized_bits if is_free else _BITS.get(tensor.type, 8)
 
     def _check(self, shape: DecoderShape) -> None:
         keys, heads = self._keys, shape.heads
@@ -151,16 +143,8 @@ class GgufSource:
             raise NotServable("only a part of each head turns with its position")
         if heads.has_bias and self._pairs_turn:
             raise NotServable("its queries have a bias and turn in neighbouring pairs")
-        if heads.num_queries % heads.num_kv:
-            raise NotServable("the heads do not divide into groups")
-        for what, size, multiple in (
-            ("width", shape.width, GROUP),
-            ("feed-forward width", shape.feed_forward, GROUP),
-            ("head", heads.size, 2 * _LANES),
-            ("attention width", heads.attended, GROUP),
-        ):
-            if size % multiple:
-                raise NotServable(f"its {what} of {size} is no multiple of {multiple}")
+        check_shape(shape)
+        check_tensors(shape, {each.name: each.shape for each in self._tensors.values() if each.name != _FREQUENCIES})
 
     def _read_rope(self) -> RopeTable:
         keys, size = self._keys, self.shape.heads.size
@@ -174,8 +158,8 @@ class GgufSource:
         frequencies = keys.real("rope.freq_base", 10_000.0) ** (-np.arange(0, size, 2, dtype=np.float64) / size)
         if scaling == "linear":
             frequencies /= keys.real("rope.scaling.factor", 1.0)
-        if self.has("rope_freqs.weight"):
-            frequencies /= self.tensor("rope_freqs.weight").astype(np.float64)
+        if self.has(_FREQUENCIES):
+            frequencies /= self.tensor(_FREQUENCIES).astype(np.float64)
         return RopeTable(frequencies, context_tokens)
 
 
@@ -206,10 +190,6 @@ class _Keys:
         if value is None:
             raise NotServable(f"the file does not say its {self.architecture}.{key}")
         return value
-
-
-def _bits_of(tensor: TensorInfo) -> Bits:
-    return _BITS.get(tensor.type, 8)
 
 
 def _q4_0(content: npt.NDArray[np.uint8], shape: tuple[int, ...]) -> Weights:

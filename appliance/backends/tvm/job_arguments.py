@@ -1,5 +1,7 @@
 """What the jobs `compile` and `calibrate` are told and answer. Importing this costs the daemon nothing."""
 
+from typing import Literal
+
 import msgspec
 
 from appliance.backends.tvm.limits import INSTRUCTION_SETS
@@ -7,12 +9,16 @@ from appliance.core.kernels import KernelSpeed, MatrixTile
 
 
 class CompileArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An installed model, the processor to compile it for, and the tiles that were measured there."""
+    """An installed model, the processor to compile it for, and the tiles that were measured there.
+
+    `bits` are those of weights that must be quantized anew; None: as they were chosen before, else 8.
+    """
 
     model: str
     instruction_set: str
     tiles: tuple[MatrixTile, ...] = ()
     num_threads: int = 1
+    bits: Literal[4, 8] | None = None
 
     def __post_init__(self) -> None:
         _check(self.instruction_set)

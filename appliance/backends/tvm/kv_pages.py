@@ -1,62 +1,67 @@
 """The keys and values of one model: arrays of pages for each layer, and what is done to pages outside of steps."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from appliance.backends.tvm.pages import PageCopy
 from appliance.backends.tvm.runtime import aligned_zeros
-from kernels.paging import PAGE
+from kernels.paging import PAGE, KvType, Pages, key_shape, key_tokens, token_bytes, value_shape, value_tokens
 from kernels.shape import DecoderShape
 
-Halves = npt.NDArray[np.float16]
+Bytes = npt.NDArray[np.uint8]
 
 
 class KvPages:
     """Memory for `num_pages` pages. Nobody else reads or writes it but the compiled step."""
 
-    def __init__(self, shape: DecoderShape, num_pages: int) -> None:
+    def __init__(self, shape: DecoderShape, num_pages: int, kv_type: KvType) -> None:
         heads = shape.heads
-        self._keys: list[Halves] = []
-        self._values: list[Halves] = []
-        for _ in shape.layers:
-            self._keys.append(aligned_zeros((num_pages, heads.num_kv, heads.size, PAGE), "float16"))
-            self._values.append(aligned_zeros((num_pages, heads.num_kv, PAGE, heads.size), "float16"))
-        self._num_kv, self._size = heads.num_kv, heads.size
-
-    @property
-    def arrays(self) -> list[Halves]:
-        """The arrays in the order of `step`: keys and values of each layer."""
-        return [array for pair in zip(self._keys, self._values, strict=True) for array in pair]
+        shapes = (key_shape(heads, kv_type), value_shape(heads, kv_type))
+        self.arrays: list[Pages] = [
+            aligned_zeros((num_pages, heads.num_kv, each.rows, each.columns), each.dtype)
+            for _ in shape.layers
+            for each in shapes
+        ]
+        """In the order of `step`: keys and values of each layer."""
+        views = (key_tokens, value_tokens)
+        self._parts = [part for place, pages in enumerate(self.arrays) for part in views[place % 2](pages) if part.size]
+        self.token_bytes = len(shape.layers) * token_bytes(heads, kv_type)
 
     def copy(self, copies: Iterable[PageCopy]) -> None:
         """Copy whole pages, in all layers."""
         for source, target in copies:
-            for array in (*self._keys, *self._values):
+            for array in self.arrays:
                 array[target] = array[source]
 
     def read(self, pages: Sequence[int], start: int, end: int) -> memoryview:
-        """Return positions `[start, end)` of a sequence, `(layers, 2, end - start, KV heads, size)`."""
+        """Return positions `[start, end)` of a sequence: array by array, its numbers in the order of the tokens."""
         table, places = _places(pages, start, end)
-        content = np.empty((len(self._keys), 2, end - start, self._num_kv, self._size), np.float16)
-        for layer, (keys, values) in enumerate(zip(self._keys, self._values, strict=True)):
-            content[layer, 0] = keys[table, :, :, places]
-            content[layer, 1] = values[table, :, places]
-        return content.reshape(-1).view(np.uint8).data
+        content = np.empty(self.size_bytes(end - start), np.uint8)
+        for part, target in self._cut(content, end - start):
+            target[:] = part[table, :, places]
+        return content.data
 
     def write(self, pages: Sequence[int], start: int, end: int, content: memoryview) -> None:
         """Write what `read` returned to the same positions."""
         table, places = _places(pages, start, end)
-        numbers = np.frombuffer(content, np.float16)
-        halves = numbers.reshape(len(self._keys), 2, end - start, self._num_kv, self._size)
-        for layer, (keys, values) in enumerate(zip(self._keys, self._values, strict=True)):
-            keys[table, :, :, places] = halves[layer, 0]
-            values[table, :, places] = halves[layer, 1]
+        for part, source in self._cut(np.frombuffer(content, np.uint8), end - start):
+            part[table, :, places] = source
 
     def size_bytes(self, num_tokens: int) -> int:
         """Return the length of what `read` returns for so many tokens."""
-        return len(self._keys) * 2 * num_tokens * self._num_kv * self._size * 2
+        return num_tokens * self.token_bytes
+
+    def _cut(self, content: Bytes, num_tokens: int) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
+        """Yield each view of the pages by token, and its place in `content`, `(num_tokens, num_kv, numbers)`."""
+        begin = 0
+        for part in self._parts:
+            num_kv, num_numbers = part.shape[1], part.shape[3]
+            end = begin + num_tokens * num_kv * num_numbers * part.itemsize
+            yield part, content[begin:end].view(part.dtype).reshape(num_tokens, num_kv, num_numbers)
+            begin = end
 
 
 def _places(pages: Sequence[int], start: int, end: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -8,15 +8,18 @@ from appliance.core.hardware import Instruction
 PINS = {"apache-tvm": "0.27.0.post1", "apache-tvm-ffi": "0.1.14.post1"}
 """The only pair that works: apache-tvm-ffi 0.1.15.post2, which the compiler's own range admits, ends its process."""
 
+FORMATS = frozenset({"gguf", "safetensors"})
 KV_TYPE = "f16"
-KV_BYTES_PER_NUMBER = 2
+KV_BYTES_OF_32 = {KV_TYPE: 64, "int8": 34}
+"""What 32 numbers of keys or values take: codes of 8 bits have a scale. A test compares it with the kernels."""
+
 MAX_STEP_OUTPUTS = 64
 """As the kernels plan their memory; a test compares the two."""
 
 ADOPTED_QUANTIZATIONS = frozenset({"Q4_0", "Q8_0"})
 """Whose codes our kernels take as they are. Others can be asked for by name: they are quantized anew, to 8 bits."""
 
-ADOPTED_ARCHITECTURES = frozenset({"llama", "qwen2", "qwen3"})
+ARCHITECTURES = frozenset({"llama", "mistral", "qwen2", "qwen3"})
 FASTER_ON = frozenset({"avx512_vnni"})
 """Where it was measured that our kernels are the faster ones; elsewhere they run when they are asked for."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from appliance.backends.tvm.folders import settle
+from appliance.backends.tvm.record import chosen_bits
 from appliance.core.kernels import MatrixTile
 from appliance.errors import BackendError
 
@@ -26,6 +27,7 @@ def make(
     unfinished = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
     try:
         order = [str(source), str(unfinished), instruction_set, msgspec.json.encode(tiles).decode()]
+        order.append(str(chosen_bits(folder.parent)))
         _run(["-m", "appliance.backends.tvm.child", *order], progress)
         settle(unfinished, folder)
     finally:

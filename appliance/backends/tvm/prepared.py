@@ -1,4 +1,4 @@
-"""A model that was made ready for a processor, opened: its weights mapped, its step loaded. Worker side."""
+"""A model that was made ready for a processor, opened: its weights mapped, its steps loaded. Worker side."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,9 +6,10 @@ from pathlib import Path
 
 from appliance.backends.tvm import runtime
 from appliance.backends.tvm.folders import LIBRARY_FILE, WEIGHTS_FILE, folder_in, is_made
-from appliance.backends.tvm.gguf_source import GgufSource, NotServable, RopeTable
 from appliance.backends.tvm.making import make
 from appliance.backends.tvm.record import read_record
+from appliance.backends.tvm.source import NotServable, RopeTable
+from appliance.backends.tvm.sources import open_source
 from appliance.backends.tvm.weights_file import Array, map_weights
 from appliance.errors import BackendError
 from kernels.shape import DecoderShape
@@ -22,7 +23,7 @@ class PreparedModel:
     shape: DecoderShape
     rope: RopeTable
     weights: list[Array]
-    step: runtime.Step
+    steps: runtime.Steps
 
 
 def open_prepared(
@@ -32,17 +33,18 @@ def open_prepared(
     folder = folder_in(compiled, instruction_set)
     if not is_made(folder):
         make(source, folder, instruction_set, progress)
+    record = read_record(folder)
     try:
-        opened = GgufSource(source)
+        opened = open_source(source, record.bits)
     except NotServable as problem:
         raise BackendError(str(problem)) from problem
     library = folder / LIBRARY_FILE
     runtime.set_up(num_threads, with_compiler=not library.exists())
     if library.exists():
-        step = runtime.open_library(library)
+        steps = runtime.open_library(library)
     else:
         from appliance.backends.tvm.compiling import compile_here
 
-        step = compile_here(opened.shape, instruction_set, num_threads, read_record(folder).tiles)
+        steps = compile_here(opened.shape, instruction_set, num_threads, record.tiles)
     weights = map_weights(folder / WEIGHTS_FILE, opened.shape)
-    return PreparedModel(f"{folder.name} {source.name}", opened.shape, opened.rope, weights, step)
+    return PreparedModel(f"{folder.name} {source.name} {record.bits}", opened.shape, opened.rope, weights, steps)

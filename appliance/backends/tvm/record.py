@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -12,10 +13,14 @@ RECORD_FILE = "made.json"
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """`tiles` are those that its step was compiled with instead of the usual ones."""
+    """`tiles` are those that its step was compiled with instead of the usual ones.
+
+    `bits` are those of the layers' matrices that were not taken code by code.
+    """
 
     tiles: tuple[MatrixTile, ...] = ()
     speed: KernelSpeed | None = None
+    bits: Literal[4, 8] = 8
 
 
 def tiles_for(matrices: Iterable[tuple[int, int, int]], tiles: Iterable[MatrixTile]) -> tuple[MatrixTile, ...]:
@@ -30,6 +35,13 @@ def read_record(folder: Path) -> Record:
         return msgspec.json.decode((folder / RECORD_FILE).read_bytes(), type=Record)
     except (OSError, msgspec.DecodeError):
         return Record()
+
+
+def chosen_bits(compiled: Path) -> Literal[4, 8]:
+    """Return the bits that a model was made ready with last, also for other kernels; 8 where it never was."""
+    records = [path for path in compiled.glob(f"*/{RECORD_FILE}") if not path.parent.name.startswith(".")]
+    last = max(records, key=lambda path: path.stat().st_mtime_ns, default=None)
+    return 8 if last is None else read_record(last.parent).bits
 
 
 def write_record(folder: Path, record: Record) -> None:

@@ -6,12 +6,20 @@ The library reads its environment when it is loaded. So that is set here, once, 
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 Step: TypeAlias = Callable[..., Any]
+
+
+class Steps(Protocol):
+    """The steps of a compiled decoder, by name."""
+
+    def __getitem__(self, name: str) -> Step:
+        """Return one of them."""
+
 
 _ALIGNMENT_BYTES = 64
 _BIG_CORES_FIRST = 1  # Source: tvm, src/runtime/threading_backend.h, `AffinityMode`
@@ -29,13 +37,13 @@ def set_up(num_threads: int, *, with_compiler: bool) -> None:
         os.environ.setdefault("TVM_USE_RUNTIME_LIB", "1")
 
 
-def open_library(library: Path) -> Step:
-    """Return the function `step` of a compiled decoder."""
+def open_library(library: Path) -> Steps:
+    """Return the steps of a compiled decoder."""
     import tvm
     from tvm.runtime.vm import VirtualMachine
 
-    step: Step = VirtualMachine(tvm.runtime.load_module(str(library)), tvm.cpu())["step"]
-    return step
+    steps: Steps = VirtualMachine(tvm.runtime.load_module(str(library)), tvm.cpu())
+    return steps
 
 
 def set_threads(num_threads: int) -> None:

@@ -1,6 +1,7 @@
 """Whole decoders on our kernels, against the plain formulas in float64 and against another way to run the same file."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,8 @@ Floats = npt.NDArray[np.float64]
 
 
 def plan_for(backend: str, path: Path, compiled: Path) -> LoadPlan:
-    plan = plan_of(backend, "gguf", str(path), kv_capacity_tokens=1024, compiled_path=str(compiled))
+    format_: Literal["gguf", "safetensors"] = "safetensors" if path.suffix == ".safetensors" else "gguf"
+    plan = plan_of(backend, format_, str(path), kv_capacity_tokens=1024, compiled_path=str(compiled))
     return replace(plan, context_tokens=512, instructions=probe().processor.instructions)
 
 
@@ -65,7 +67,8 @@ def test_every_family_agrees_with_the_plain_formulas(decoder: TinyDecoder, tmp_p
 def test_the_embedded_model_loses_no_more_than_on_the_other_backend(tmp_path: Path) -> None:
     reference = ReferenceDecoder(EMBEDDED_PATH)
     plans = {name: plan_for(name, EMBEDDED_PATH, tmp_path) for name in ("llama_cpp", "tvm")}
-    models = {name: open_backend(name).load(plan, lambda ratio: None) for name, plan in plans.items()}
+    plans["tvm, int8"] = replace(plans["tvm"], kv_type="int8")
+    models = {name: open_backend(plan.backend).load(plan, lambda ratio: None) for name, plan in plans.items()}
     tokenizer = open_tokenizer(plans["tvm"].artefact)
     rows: dict[str, list[Floats]] = {name: [] for name in models}
     for question in [each.question for each in read_questions()][::20]:
@@ -79,3 +82,4 @@ def test_the_embedded_model_loses_no_more_than_on_the_other_backend(tmp_path: Pa
         model.close()
     assert mean["tvm"] < 1.2 * mean["llama_cpp"]
     assert mean["tvm"] < 0.003
+    assert mean["tvm, int8"] < 0.003

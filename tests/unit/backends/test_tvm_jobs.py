@@ -1,8 +1,10 @@
 """The work of the jobs `compile` and `calibrate`: all of a model or nothing, once, and measured."""
 
 import io
+import os
 import shutil
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -12,6 +14,9 @@ from msgspec.structs import replace
 from appliance.backends.base import Batch, Run
 from appliance.backends.loading import open_backend
 from appliance.backends.tvm.compile_job import compile_model
+from appliance.backends.tvm.compiled import compiled_in
+from appliance.backends.tvm.description import TvmDescription
+from appliance.backends.tvm.folders import LIBRARY_FILE, WEIGHTS_FILE
 from appliance.backends.tvm.job_arguments import CompileArguments, TuneArguments
 from appliance.backends.tvm.limits import instruction_set_for
 from appliance.backends.tvm.record import RECORD_FILE, read_record
@@ -21,13 +26,14 @@ from appliance.child import Reporter
 from appliance.core.kernels import MatrixTile
 from appliance.errors import BackendError, ModelNotFound
 from appliance.hardware.probe import probe
-from models.store import ModelStore
+from models.store.store import ModelStore
 from tests.onnx_shapes import write_decoder
 from tests.tiny_decoders import DECODERS, TinyDecoder, write_tiny_decoder
 from tests.unit.backends.plans import plan_of
 
 INSTRUCTIONS = probe().processor.instructions
 HERE = str(instruction_set_for(INSTRUCTIONS))
+FLOATS = next(decoder for decoder in DECODERS if decoder.matrices == "F16")
 OUTPUT_TILE = MatrixTile(num_outputs=128, num_inputs=128, bits=8, num_tokens=2, num_blocks=1)
 FOREIGN_TILE = MatrixTile(num_outputs=99 * 16, num_inputs=128, bits=8, num_tokens=2, num_blocks=1)
 
@@ -79,9 +85,63 @@ def test_a_model_is_made_ready_once_with_its_speed(home: Path) -> None:
 
 
 def test_weights_of_another_type_are_quantized_anew_and_the_operator_is_told(home: Path) -> None:
-    add(home, next(decoder for decoder in DECODERS if decoder.matrices == "F16"))
+    add(home, FLOATS)
 
     assert "quantized anew, to 8 bits" in compile_model(order("floats"), reporter(home)).note
+
+
+def test_other_bits_replace_the_weights_and_are_kept_until_others_are_asked_for(home: Path) -> None:
+    add(home, FLOATS)
+
+    def made(bits: Literal[4, 8] | None) -> bool:
+        return target_of("floats", home, HERE, bits).ensure((), reporter(home))
+
+    assert made(None)
+    folder = target_of("floats", home, HERE).folder
+    eight_bytes = (folder / WEIGHTS_FILE).stat().st_size
+    assert made(4)
+    assert (folder / WEIGHTS_FILE).stat().st_size < 0.75 * eight_bytes
+    assert not made(None)
+    assert target_of("floats", home, HERE).shape.layers[0] == (4, 4, 4, 4)
+    folder.rename(folder.with_name("avx2-0.1-older"))
+    assert target_of("floats", home, HERE).bits == 4
+    assert made(8)
+    assert target_of("floats", home, HERE).bits == 8
+
+
+def test_bits_change_nothing_of_weights_that_are_taken_as_they_are(home: Path) -> None:
+    compile_model(order(), reporter(home))
+    assert compile_model(replace(order(), bits=4), reporter(home)).note == "it is compiled already"
+
+
+def test_without_a_linker_a_model_is_compiled_by_whoever_loads_it_until_there_is_one(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = os.environ["PATH"]
+    monkeypatch.setenv("PATH", str(home))
+    assert TvmDescription().descriptor(probe()).drawback is not None
+    compile_model(order(), reporter(home))
+    folder = target_of("llama", home, HERE).folder
+    assert not (folder / LIBRARY_FILE).exists()
+    (listed,) = compiled_in(folder.parent, ("llama",), INSTRUCTIONS)
+    assert not listed.has_step
+    here = logits(home)
+
+    monkeypatch.setenv("PATH", path)
+    assert TvmDescription().descriptor(probe()).drawback is None
+    compile_model(order(), reporter(home))
+    assert (folder / LIBRARY_FILE).exists()
+    np.testing.assert_array_equal(logits(home), here)
+
+
+def test_a_linker_that_fails_counts_as_none(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("g++", "gcc", "cc"):
+        (home / name).write_text("#!/bin/sh\necho no ld here >&2\nexit 1\n")
+        (home / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{home}:{os.environ['PATH']}")
+    compile_model(order(), reporter(home))
+    assert [path.name for path in target_of("llama", home, HERE).folder.glob("*.so")] == []
+    assert logits(home).shape[0] == 13
 
 
 def test_other_tiles_replace_the_step_but_neither_the_weights_nor_a_bit_of_what_comes_out(home: Path) -> None:

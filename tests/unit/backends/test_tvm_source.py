@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from appliance.backends.tvm.folders import folder_in
-from appliance.backends.tvm.gguf_source import GgufSource, NotServable
+from appliance.backends.tvm.gguf_source import GgufSource
 from appliance.backends.tvm.limits import MAX_STEP_OUTPUTS, instruction_set_for
+from appliance.backends.tvm.source import NotServable, whole
 from appliance.backends.tvm.weights_file import file_bytes, map_weights, write_weights
 from appliance.core.hardware import Instruction
 from kernels import shape as kernel_shape
@@ -55,7 +56,7 @@ def test_codes_are_taken_one_to_one(tiny: Path) -> None:
     tensor = next(each for each in read_gguf(tiny).tensors if each.name == "blk.1.ffn_down.weight")
     content = np.fromfile(tiny, np.uint8)[tensor.offset_bytes :][: tensor.size_bytes]
     expected = dequantize(content.reshape(tensor.shape[0], -1), GGMLQuantizationType.Q4_0)
-    got = dequantize_weights(source.matrix(("blk.1.ffn_down.weight",), 4))
+    got = dequantize_weights(whole(source.pieces("blk.1.ffn_down.weight", 4)))
     np.testing.assert_array_equal(got, expected)
 
 
@@ -73,7 +74,7 @@ def test_the_file_of_weights_holds_every_array_where_it_is_looked_for(tiny: Path
         )
     )
     packed = PackedWeights(arrays["down_codes", 3], arrays["down_scales", 3])  # type: ignore[arg-type]
-    expected = source.matrix(("blk.3.ffn_down.weight",), 4)
+    expected = whole(source.pieces("blk.3.ffn_down.weight", 4))
     np.testing.assert_array_equal(unpack(packed, 4, 128).codes, expected.codes)
     np.testing.assert_array_equal(arrays["final_norm", None], source.tensor("output_norm.weight"))
 
@@ -82,8 +83,8 @@ def test_the_heads_of_llama_files_are_put_in_the_order_of_halves() -> None:
     source = GgufSource(EMBEDDED_PATH)
     size = source.shape.heads.size
     name = "blk.0.attn_q.weight"
-    turned = source.matrix((name,), 8).codes
-    other = source.matrix(("blk.0.attn_v.weight",), 8)
+    turned = whole(source.pieces(name, 8)).codes
+    other = whole(source.pieces("blk.0.attn_v.weight", 8))
     content = np.fromfile(EMBEDDED_PATH, np.uint8)
     tensor = next(each for each in read_gguf(EMBEDDED_PATH).tensors if each.name == name)
     blocks = content[tensor.offset_bytes :][: tensor.size_bytes].reshape(tensor.shape[0], -1, 34)
