@@ -6,8 +6,9 @@ import msgspec
 
 SCHEMA_VERSION = 1
 
-ModelFormat = Literal["gguf", "onnx"]
+ModelFormat = Literal["gguf", "onnx", "safetensors"]
 FileRole = Literal["adopted", "blob", "embedded"]
+SourceKind = Literal["hugging_face", "modelscope", "ollama", "http", "file"]
 
 
 class ModelDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -98,10 +99,45 @@ class ModelPreset(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     licence: str | None = None
 
 
+class ProvenanceFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A file as it came: its name in the model's folder, and its address without secrets and without a query.
+
+    `is_stated`: the source itself said that this is the digest, before the file came.
+    """
+
+    name: str
+    url: str
+    sha256: str
+    is_stated: bool = False
+
+
+class ModelProvenance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where a model is from. `reference` is complete: with `revision`, it names the same files for ever.
+
+    `files[0]` is the one that is opened. `licence` is what the source says, in lower case where it is an SPDX name.
+    """
+
+    kind: SourceKind
+    reference: str
+    files: tuple[ProvenanceFile, ...]
+    fetched_s: float
+    publisher: str | None = None
+    revision: str | None = None
+    licence: str | None = None
+    choice: str | None = None
+
+    @property
+    def origin(self) -> str:
+        """Return what all versions of the model at its source have in common."""
+        reference = self.reference.partition("#")[0]
+        return reference.removesuffix(f"@{self.revision}") if self.revision else reference
+
+
 class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):
     """A model under a name and a tag. `digest` identifies the content of all its files, the first of which is opened.
 
-    `choice` says which of several files that would do was taken, and why.
+    `choice` says which of several files that would do was taken, and why. `version` counts what the name has meant,
+    `alias_of` is the name that this one was made another of.
     """
 
     name: str
@@ -115,6 +151,9 @@ class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):
     choice: str | None = None
     quality: ModelQuality | None = None
     preset: ModelPreset | None = None
+    provenance: ModelProvenance | None = None
+    version: int = 1
+    alias_of: str | None = None
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -127,3 +166,38 @@ class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):
         """Return the file that was adopted where it lies, None for a model that the store has copied or embeds."""
         first = self.files[0]
         return first.path if first.role == "adopted" else None
+
+
+AdapterFormat = Literal["gguf", "peft"]
+
+
+class AdapterDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an adapter's own files say. `targets` are the kinds of matrices that it changes. Unknown is None."""
+
+    rank: int
+    alpha: float | None = None
+    targets: tuple[str, ...] = ()
+    num_tensors: int = 0
+    num_parameters: int = 0
+    architecture: str | None = None
+    base: str | None = None
+    name: str | None = None
+    licence: str | None = None
+
+
+class AdapterManifest(msgspec.Struct, frozen=True, kw_only=True):
+    """A LoRA adapter under its name. Its files are kept as those of a model are."""
+
+    name: str
+    format: AdapterFormat
+    digest: str
+    files: tuple[ManifestFile, ...]
+    details: AdapterDetails
+    added_s: float
+    source: str | None = None
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def size_bytes(self) -> int:
+        """Return the size of all files."""
+        return sum(file.size_bytes for file in self.files)

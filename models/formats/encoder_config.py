@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from models.formats.folder_config import read_json
+from models.formats.json_file import read_json_file
 
 Pooling = Literal["mean", "cls", "last"]
 
@@ -65,11 +66,13 @@ def read_encoder_config(folder: Path) -> EncoderConfig:
 
 def _modules(folder: Path) -> dict[str, str]:
     """Return the folder of each step by the name of its class, in their order."""
-    try:
-        steps = msgspec.json.decode((folder / _MODULES_FILE).read_bytes(), type=list[dict[str, Any]])
-    except (OSError, msgspec.MsgspecError):
-        return {}
-    return {str(step.get("type", "")).rpartition(".")[2]: str(step.get("path", "")) for step in steps}
+    steps = read_json_file(folder / _MODULES_FILE, list[dict[str, Any]]) or []
+    return {str(step.get("type", "")).rpartition(".")[2]: _inside(str(step.get("path", ""))) for step in steps}
+
+
+def _inside(path: str) -> str:
+    """Return a step's folder if it is one below the model's own; else none is named."""
+    return path if "/" not in path and "\\" not in path and "\0" not in path and path != ".." else ""
 
 
 def _pooling(folder: Path, modules: dict[str, str]) -> tuple[Pooling, tuple[str, ...]]:

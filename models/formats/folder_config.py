@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from models.formats.json_file import read_json_file
+
 _FILES = ("genai_config.json", "config.json", "generation_config.json")
 _ENCODER_FILES = (
     "modules.json",
@@ -15,6 +17,7 @@ _ENCODER_FILES = (
     "sentence_bert_config.json",
     "1_Pooling/config.json",
 )
+_MAX_TEMPLATE_BYTES = 4 * 2**20
 _TEMPLATE_FILE, _TOKENIZER_CONFIG_FILE = "chat_template.jinja", "tokenizer_config.json"
 
 CONFIG_FILES = (
@@ -66,8 +69,10 @@ def read_chat_template(folder: Path) -> str | None:
 
     Source: transformers, `PreTrainedTokenizerBase.save_chat_templates`.
     """
+    file = folder / _TEMPLATE_FILE
     try:
-        return (folder / _TEMPLATE_FILE).read_text(encoding="utf-8")
+        if file.is_file() and file.stat().st_size <= _MAX_TEMPLATE_BYTES:
+            return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         pass
     template = read_tokenizer_config(folder).get("chat_template")
@@ -119,10 +124,7 @@ def _of_hugging_face(config: dict[str, Any], generation: dict[str, Any]) -> Fold
 
 def read_json(path: Path) -> dict[str, Any]:
     """Return the fields of a JSON file; one that is missing or no object has none."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-    except (OSError, msgspec.MsgspecError):
-        return {}
+    return read_json_file(path, dict[str, Any]) or {}
 
 
 def _object(fields: dict[str, Any], name: str) -> dict[str, Any]:

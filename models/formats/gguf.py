@@ -22,6 +22,7 @@ MAX_NAME_BYTES = 65_535
 MAX_DIMENSIONS = 4
 MAX_METADATA_KEYS = 65_536
 MAX_STRINGS = 4_000_000  # in all arrays together: walking over more takes seconds
+MAX_NUMBERS = 4_000_000  # in all arrays together that are kept: each becomes an object of Python
 SMALL_ARRAY = 1024  # arrays up to this length are read always: values of each layer, tags, languages
 DEFAULT_ALIGNMENT_BYTES = 32
 
@@ -50,7 +51,7 @@ class GGUFError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ArrayInfo:
-    """A long array that was skipped."""
+    """A long array that was skipped, or one more than a reader can be made to keep."""
 
     type: str
     count: int
@@ -124,6 +125,7 @@ class _Parser:
         self._read_arrays = read_arrays
         self._position = 0
         self._strings_left = MAX_STRINGS
+        self._numbers_left = MAX_NUMBERS
 
     def parse(self) -> GGUFFile:
         version = self._version()
@@ -184,7 +186,10 @@ class _Parser:
         code, name = _SCALARS[kind]
         size_bytes = self._check_count(count, struct.calcsize("<" + code), f"elements in {key!r}")
         data = self._take(size_bytes, f"the array {key!r}")
-        return struct.unpack(f"<{count}{code}", data) if wanted else ArrayInfo(name, count)
+        if not wanted or count > self._numbers_left:
+            return ArrayInfo(name, count)
+        self._numbers_left -= count
+        return struct.unpack(f"<{count}{code}", data)
 
     def _strings(self, key: str, count: int, wanted: bool) -> Value:
         self._check_count(count, 8, f"strings in {key!r}")
@@ -217,8 +222,9 @@ class _Parser:
         if number not in TENSOR_TYPES:
             raise self._error(f"tensor {name!r} has type {number}, which this version does not know")
         kind = TENSOR_TYPES[number]
-        if (shape[-1] if shape else 1) % kind.block_elements:
-            raise self._error(f"tensor {name!r}: rows of {shape[-1]} do not divide into {kind.name} blocks")
+        row = shape[-1] if shape else 1
+        if row % kind.block_elements:
+            raise self._error(f"tensor {name!r}: rows of {row} do not divide into {kind.name} blocks")
         offset_bytes = self._number("Q", f"the offset of tensor {name!r}")
         return TensorInfo(name, shape, kind.name, offset_bytes, kind.size_bytes(shape))
 

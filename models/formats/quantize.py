@@ -1,4 +1,4 @@
-"""Turn float32 rows into GGML blocks and back: F32, F16, Q8_0 and Q4_0, in numpy.
+"""Turn float32 rows into GGML blocks and back: F32, F16, BF16, Q8_0 and Q4_0, in numpy.
 
 Source: ggml-quants.c, quantize_row_q8_0_ref and quantize_row_q4_0_ref; block layouts in ggml-common.h.
 """
@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from models.formats.float_tensors import as_float32
 
 Floats = npt.NDArray[np.float32]
 
@@ -83,6 +85,18 @@ def _inverse(scale: Floats) -> Floats:
     return np.divide(1, scale, out=np.zeros_like(scale), where=scale != 0)
 
 
+def _to_bf16(values: Floats) -> bytes:
+    """Keep the upper half of each number, rounded to the nearest and halves to even; what is no number stays none."""
+    bits = values.view(np.uint32)
+    rounded = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
+    quiet = (bits >> np.uint32(16)) | np.uint32(64)
+    return np.where(np.isnan(values), quiet, rounded).astype("<u2").tobytes()
+
+
+def _from_bf16(data: bytes) -> Floats:
+    return as_float32(np.frombuffer(data, np.uint8), "BF16")
+
+
 def _as_bytes(dtype: str) -> Callable[[npt.NDArray[Any]], bytes]:
     return lambda values: values.astype(dtype).tobytes()
 
@@ -94,12 +108,14 @@ def _from_bytes(dtype: str) -> Callable[[bytes], Floats]:
 _ENCODERS: dict[str, Callable[[Floats], bytes]] = {
     "F32": _as_bytes("<f4"),
     "F16": _as_bytes("<f2"),
+    "BF16": _to_bf16,
     "Q8_0": quantize_q8_0,
     "Q4_0": quantize_q4_0,
 }
 _DECODERS: dict[str, Callable[[bytes], Floats]] = {
     "F32": _from_bytes("<f4"),
     "F16": _from_bytes("<f2"),
+    "BF16": _from_bf16,
     "Q8_0": dequantize_q8_0,
     "Q4_0": dequantize_q4_0,
 }

@@ -1,0 +1,1 @@
+"""What could be installed: the catalogue and its signatures, licences, and names that imitate others."""

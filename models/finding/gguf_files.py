@@ -1,0 +1,57 @@
+"""Find the parts of a GGUF model and read what they say of themselves."""
+
+import re
+from pathlib import Path
+
+from models.errors import StoreError, file_errors
+from models.finding.found import Found, FoundFile
+from models.finding.quality_file import read_quality_beside
+from models.formats.gguf import GGUFError, GGUFFile, read_gguf
+from models.formats.refusal import RefusedFormat, check_content
+from models.formats.summary import summarize_gguf
+
+_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
+
+
+def find_gguf(path: Path) -> Found:
+    """Find all parts of the model that `path` belongs to; links are followed once and for all. Raises: StoreError."""
+    with file_errors(path):
+        parts = _shards(path, resolved=path.resolve(strict=True))
+        heads = [_read_head(part) for part in parts]
+        if heads[0].metadata.get("general.type") == "adapter":
+            raise StoreError(f"{path} is a LoRA adapter, not a model; write: appliance models adapters add {path}")
+        # A library finds the other parts by the first one's name, which a cache may keep in its links alone
+        files = tuple(FoundFile(part.resolve(), part.name if len(parts) > 1 else None) for part in parts)
+    return Found("gguf", files, _stem(path), summarize_gguf(*heads), quality=read_quality_beside(path))
+
+
+def _stem(path: Path) -> str:
+    """Return the file's name without its suffix and without the number of the part."""
+    shard = _SHARD.fullmatch(path.name)
+    return shard["stem"] if shard else path.stem
+
+
+def _shards(path: Path, resolved: Path) -> tuple[Path, ...]:
+    """Return all parts of a model: beside the path that was named, else beside the file that it leads to."""
+    shard = _SHARD.fullmatch(path.name)
+    count = int(shard["count"]) if shard else 0
+    names = [f"{_stem(path)}-{number:05}-of-{count:05}{path.suffix}" for number in range(1, count + 1)]
+    if path.name not in names:
+        return (path,) if path == resolved else _shards(resolved, resolved)
+    missing = [name for name in names if not (path.parent / name).exists()]
+    if not missing:
+        return tuple(path.parent / name for name in names)
+    if path != resolved:
+        return _shards(resolved, resolved)
+    raise StoreError(f"the model has {count} parts, {missing[0]} is not beside {path.name}")
+
+
+def _read_head(path: Path) -> GGUFFile:
+    with file_errors(path):
+        try:
+            check_content(path)
+            return read_gguf(path)
+        except RefusedFormat as refusal:
+            raise StoreError(str(refusal)) from None
+        except GGUFError as error:
+            raise StoreError(f"{path} is no usable GGUF file: {error}") from error

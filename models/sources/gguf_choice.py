@@ -1,0 +1,96 @@
+"""Which GGUF file of many: repositories keep one model in a dozen quantizations. Pure."""
+
+import re
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+import msgspec
+
+from models.sources.base import RemoteFile, SourceError
+from models.sources.picked import Picked, Shards, grouped, nearest_names, parts_named
+
+_LABEL = re.compile(
+    r"(?<![A-Za-z0-9])(?P<label>(?:UD-)?(?:IQ[1-4]_(?:XXS|XS|S|M|NL)|Q[1-8]_(?:K(?:_(?:XS|XL|S|M|L))?|[01](?:_\d_\d)?)"
+    r"|TQ[12]_0|MXFP4(?:_MOE)?|NVFP4|BF16|F(?:P)?16|F(?:P)?32))(?![A-Za-z0-9])",
+    re.IGNORECASE,
+)
+# What most people take first: small enough to be fast, good enough not to be noticed. Then what is near to that.
+_ORDER = (
+    *("Q4_K_M", "UD-Q4_K_XL", "Q4_K_S", "MXFP4_MOE", "MXFP4", "Q4_0", "IQ4_NL", "Q4_K_L", "IQ4_XS", "Q4_1", "Q5_K_M"),
+    *("UD-Q5_K_XL", "Q5_K_S", "Q5_0", "Q5_1", "Q6_K", "Q8_0", "Q3_K_L", "UD-Q3_K_XL", "Q3_K_M", "IQ3_M", "IQ3_S"),
+    *("Q3_K_S", "IQ3_XS", "BF16", "F16", "F32", "IQ3_XXS", "UD-Q2_K_XL", "Q2_K", "IQ2_M", "Q2_K_S", "IQ2_S", "IQ2_XS"),
+)
+_REASON = "Q4_K_M comes first, as the smallest that is hardly worse than the original, then what is nearest to it"
+_NO_WEIGHTS = re.compile(r"(^|[-_.])(mmproj|imatrix)([-_.]|$)", re.IGNORECASE)
+
+
+def label_of(name: str) -> str | None:
+    """Return the quantization that a file's name or folder tells, as its field spells it."""
+    found = [match["label"].upper() for match in _LABEL.finditer(name)]
+    return found[-1].replace("FP16", "F16").replace("FP32", "F32") if found else None
+
+
+def choose_gguf(files: Sequence[RemoteFile], pick: str | None, max_bytes: int | None) -> Picked | None:
+    """Return the file, or all parts of it; None where there is no such one. Raises: SourceError."""
+    ggufs = [file for file in files if file.name.lower().endswith(".gguf")]
+    groups = grouped(_picked_parts(ggufs, pick))
+    weights = [group for group in groups if not _is_no_weights(group)] if pick is None else groups
+    if not weights:
+        return None
+    if pick is not None:
+        return _result(_only(weights, f"{pick!r}"), None)
+    ranked = sorted(weights, key=_rank)
+    fitting = [group for group in ranked if max_bytes is None or (group.size_bytes or 0) <= max_bytes]
+    best = fitting[0] if fitting else min(ranked, key=lambda group: group.size_bytes or 0)
+    alike = [group for group in (fitting or [best]) if label_of(group.stem) == label_of(best.stem)]
+    chosen = _only(alike, "the repository")
+    if len(weights) == 1:
+        return _result(chosen, None)
+    of = f"{label_of(chosen.stem) or chosen.stem} of {len(weights)} files"
+    if not fitting:
+        return _result(chosen, f"{of}: the smallest, and larger than the {_gib(max_bytes or 0)} that there is room for")
+    room = f", in the {_gib(max_bytes)} that there is room for" if max_bytes is not None else ""
+    return _result(chosen, f"{of}: {_REASON}{room}")
+
+
+def _picked_parts(ggufs: Sequence[RemoteFile], pick: str | None) -> Sequence[RemoteFile]:
+    """Return the files that a pick means, with all parts of one that was split."""
+    if pick is None:
+        return ggufs
+    named = parts_named(ggufs, pick)
+    if named:
+        return named
+    wanted = pick.casefold()
+    labels = {wanted, wanted.replace("fp16", "f16").replace("fp32", "f32")}
+    return [
+        file for file in ggufs if (label_of(file.name) or "").casefold() in labels and not _NO_WEIGHTS.search(file.name)
+    ]
+
+
+def _is_no_weights(group: Shards) -> bool:
+    """Return whether a file belongs to a model without being one: what sees pictures, or what guided a quantization."""
+    match = _NO_WEIGHTS.search(PurePosixPath(group.stem).name)
+    return match is not None and (match[2].lower() == "mmproj" or label_of(group.stem) is None)
+
+
+def _rank(group: Shards) -> tuple[int, str]:
+    label = label_of(group.stem)
+    return (_ORDER.index(label) if label in _ORDER else len(_ORDER), group.stem)
+
+
+def _only(groups: Sequence[Shards], asked: str) -> Shards:
+    """Return the one there is. Raises: SourceError, naming them, as the wrong model would be worse than none."""
+    if len(groups) > 1:
+        names = [group.files[0].name for group in groups]
+        raise SourceError(f"{asked} means several files, name one behind ':'; {nearest_names('', names)}")
+    return groups[0]
+
+
+def _result(group: Shards, reason: str | None) -> Picked:
+    """Return the parts as they lie beside each other, whatever folder the source has them in."""
+    files = tuple(msgspec.structs.replace(file, name=PurePosixPath(file.name).name) for file in group.whole())
+    return Picked(files, PurePosixPath(group.stem).name, label_of(group.stem), reason)
+
+
+def _gib(num_bytes: int) -> str:
+    return f"{num_bytes / 2**30:.1f} GiB"
