@@ -36,12 +36,29 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+def _scaled(**rope: Any) -> dict[str, Any]:
+    return {"rope_parameters": {"rope_theta": 10000.0, "factor": 4.0, **rope}}
+
+
+ORIGINAL = {"original_max_position_embeddings": SIZES["max_position_embeddings"] // 4}
+LLAMA_3 = {"rope_type": "llama3", "low_freq_factor": 1.0, "high_freq_factor": 4.0, **ORIGINAL}
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "llama-tied": ("Llama", {"tie_word_embeddings": True}),
+    "llama-bias": ("Llama", {"attention_bias": True, "head_dim": 48}),
+    "llama-3": ("Llama", _scaled(**LLAMA_3)),
+    "llama-linear": ("Llama", _scaled(rope_type="linear")),
+    "qwen3-yarn": ("Qwen3", {"head_dim": 32, **_scaled(rope_type="yarn", **ORIGINAL)}),
+    "qwen2-yarn": ("Qwen2", _scaled(rope_type="yarn", attention_factor=1.3, beta_fast=16, **ORIGINAL)),
+}
+"""What the families of Llama differ in beside their names, for converters that read the configuration themselves."""
+
+
 def main(family: str, folder: Path) -> None:
     """Write both; the weights are random and always the same."""
     import torch
     import transformers
 
-    name, own = FAMILIES[family]
+    name, own = (FAMILIES | VARIANTS)[family]
     torch.manual_seed(0)
     kind = "Gemma3TextConfig" if name == "Gemma3" else f"{name}Config"
     config = getattr(transformers, kind)(**SIZES | own)

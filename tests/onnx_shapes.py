@@ -49,7 +49,7 @@ def write_decoder(
         suffix = _GRAPH_SUFFIXES[weights]
         graph, data_suffix = folder / "onnx" / f"model{suffix and '_'}{suffix}.onnx", "_data"
         _write_json(folder / "config.json", _transformers_config(vocabulary))
-    _write_tokenizer(folder, vocabulary)
+    write_tokenizer(folder, vocabulary)
     return save(model, graph, data_suffix if external else None)
 
 
@@ -161,7 +161,7 @@ def write_encoder(folder: Path, *, seed: int = 0, vocabulary: int = 512, layers:
     _write_json(folder / "modules.json", modules)
     _write_json(folder / "sentence_bert_config.json", {"max_seq_length": 256, "do_lower_case": False})
     _write_json(folder / "1_Pooling" / "config.json", pooling)
-    _write_tokenizer(folder, vocabulary)
+    write_tokenizer(folder, vocabulary)
     return save(encoder_model(seed=seed, vocabulary=vocabulary, layers=layers), folder / "onnx" / "model.onnx", None)
 
 
@@ -240,7 +240,7 @@ def _transformers_config(vocabulary: int) -> dict[str, Any]:
     }
 
 
-def _write_tokenizer(folder: Path, vocabulary: int) -> None:
+def write_tokenizer(folder: Path, vocabulary: int) -> None:
     """Write a byte-level vocabulary: bytes, words, then `<|endoftext|>`, `<|im_start|>` and `<|im_end|>`."""
     words = words_of(vocabulary)
     tokenizer = Tokenizer(models.BPE({token: index for index, token in enumerate(words.tokens)}, list(words.merges)))

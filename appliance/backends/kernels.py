@@ -1,11 +1,12 @@
 """Our own kernels as the daemon sees them: what is compiled, and the orders to compile and to tune. No library."""
 
 from pathlib import Path
+from typing import Literal
 
 from appliance.backends.tvm import compiled
 from appliance.backends.tvm.description import TvmDescription
 from appliance.backends.tvm.job_arguments import CompileArguments, TuneArguments
-from appliance.backends.tvm.limits import instruction_set_for
+from appliance.backends.tvm.limits import FORMATS, instruction_set_for
 from appliance.core.hardware import HardwareSnapshot
 from appliance.core.kernels import CompiledModel, MatrixTile
 from appliance.core.plan import Artefact
@@ -29,7 +30,9 @@ def clean(artefact: Artefact, snapshot: HardwareSnapshot, now_s: float) -> tuple
     return compiled.clean(Path(artefact.compiled_path), snapshot.processor.instructions, now_s)
 
 
-def compile_order(model: str, artefact: Artefact, snapshot: HardwareSnapshot, tiles: Tiles) -> CompileArguments:
+def compile_order(
+    model: str, artefact: Artefact, snapshot: HardwareSnapshot, tiles: Tiles, bits: Literal[4, 8] | None = None
+) -> CompileArguments:
     """Return what a job `compile` is told. Raises: InvalidRequest; Conflict, where they cannot run."""
     _check_format(model, artefact)
     return CompileArguments(
@@ -37,6 +40,7 @@ def compile_order(model: str, artefact: Artefact, snapshot: HardwareSnapshot, ti
         instruction_set=_instruction_set(snapshot),
         tiles=tiles,
         num_threads=snapshot.processor.usable_cores,
+        bits=bits,
     )
 
 
@@ -53,9 +57,9 @@ def tune_order(model: str | None, artefact: Artefact | None, snapshot: HardwareS
 
 
 def _check_format(model: str, artefact: Artefact) -> None:
-    if artefact.format != "gguf":
+    if artefact.format not in FORMATS:
         raise InvalidRequest(
-            f"our kernels are compiled for GGUF files, and {model!r} is {artefact.format}", param="model"
+            f"our kernels read {' and '.join(sorted(FORMATS))}, and {model!r} is {artefact.format}", param="model"
         )
 
 

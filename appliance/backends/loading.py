@@ -14,7 +14,7 @@ _BACKENDS: dict[str, Backend] = {
     "tvm": TvmBackend(),
     "echo": EchoBackend(),
 }
-_BACKEND_OF_FORMAT = {"gguf": "llama_cpp", "onnx": "onnx", "echo": "echo"}
+_BACKEND_OF_FORMAT = {"gguf": "llama_cpp", "onnx": "onnx", "safetensors": "tvm", "echo": "echo"}
 
 
 def open_backend(name: str) -> Backend:

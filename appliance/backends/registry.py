@@ -9,6 +9,7 @@ from appliance.backends.onnx.description import OnnxDescription
 from appliance.backends.onnx.workshop import OnnxWorkshop
 from appliance.backends.tvm import adoption
 from appliance.backends.tvm.description import TvmDescription
+from appliance.backends.tvm.limits import FORMATS
 from appliance.core.hardware import HardwareSnapshot
 from appliance.core.kernels import MatrixTile
 from appliance.core.plan import Artefact, BackendDescriptor, MemoryEstimate, StepLimits
@@ -32,16 +33,15 @@ def descriptors(snapshot: HardwareSnapshot) -> tuple[BackendDescriptor, ...]:
 
 def adopted_by(artefact: Artefact, snapshot: HardwareSnapshot) -> str | None:
     """Return the backend that the model was made ready for, None where there is none."""
-    return (
-        "tvm" if artefact.format == "gguf" and adoption.is_adopted(artefact, snapshot.processor.instructions) else None
-    )
+    is_adopted = artefact.format in FORMATS and adoption.is_adopted(artefact, snapshot.processor.instructions)
+    return "tvm" if is_adopted else None
 
 
 def wants_adoption(artefact: Artefact, details: ModelDetails, snapshot: HardwareSnapshot) -> bool:
     """Return whether a new model should be made ready for a backend that is faster here."""
-    if artefact.format != "gguf" or _DESCRIPTIONS["tvm"].descriptor(snapshot).state != "ready":
+    if artefact.format not in FORMATS or _DESCRIPTIONS["tvm"].descriptor(snapshot).state != "ready":
         return False
-    return adoption.wants(details, snapshot.processor.instructions)
+    return adoption.wants(artefact, details, snapshot.processor.instructions)
 
 
 def adopt(

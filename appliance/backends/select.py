@@ -1,6 +1,8 @@
 """The pure choice of how a model runs on this machine: backend, context, KV capacity, threads, and the reasons."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
 
 from appliance.backends.registry import estimate
 from appliance.core.hardware import HardwareSnapshot
@@ -21,6 +23,32 @@ _MULTIPLE_TOKENS = 256
 _MIN_WIDTH, _WIDTH_PER_CORE, _MAX_WIDTH = 16, 8, 32
 
 
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """What would run a model, with which limits, and the memory that it would need."""
+
+    backend: BackendDescriptor
+    limits: StepLimits
+    need: MemoryEstimate
+    kv_reasons: tuple[str, ...]
+
+
+def require(
+    model: str,
+    artefact: Artefact,
+    details: ModelDetails | None,
+    snapshot: HardwareSnapshot,
+    descriptors: Sequence[BackendDescriptor],
+    settings: EngineSettings,
+) -> Requirement:
+    """Return what a model needs, whatever the memory that is there. Raises: BackendError (nothing here runs it)."""
+    backend = _choose_backend(model, artefact, details, descriptors)
+    limits = _choose_limits(settings, snapshot.processor.usable_cores)
+    kv_type, kv_reasons = _choose_kv_type(backend, details, settings)
+    need = estimate(backend.name, artefact, details, _largest_call(details, settings, limits), kv_type)
+    return Requirement(backend, limits, need, kv_reasons)
+
+
 def select(
     model: str,
     artefact: Artefact,
@@ -34,10 +62,8 @@ def select(
     memory_reserve_ratio: float,
 ) -> LoadPlan:
     """Return the plan for a model. Raises: BackendError (nothing here runs it), DoesNotFit, both with what mends it."""
-    backend = _choose_backend(model, artefact, descriptors)
-    limits = _choose_limits(settings, snapshot.processor.usable_cores)
-    kv_type, kv_reasons = _choose_kv_type(backend, details, settings)
-    need = estimate(backend.name, artefact, details, _largest_call(details, settings, limits), kv_type)
+    required = require(model, artefact, details, snapshot, descriptors, settings)
+    backend, limits, need, kv_reasons = required.backend, required.limits, required.need, required.kv_reasons
     budget_bytes = memory_available_bytes - int(memory_reserve_ratio * snapshot.memory.total_bytes)
     tokens_that_fit = _tokens_that_fit(model, need, budget_bytes)
     context_tokens, context_reason = _choose_context(details, settings, tokens_that_fit)
@@ -76,16 +102,35 @@ def select(
     )
 
 
-def _choose_backend(model: str, artefact: Artefact, descriptors: Sequence[BackendDescriptor]) -> BackendDescriptor:
+def _choose_backend(
+    model: str, artefact: Artefact, details: ModelDetails | None, descriptors: Sequence[BackendDescriptor]
+) -> BackendDescriptor:
     able = [descriptor for descriptor in descriptors if artefact.format in descriptor.formats]
     if not able:
-        raise BackendError(f"model '{model}' is a {artefact.format} file, which no backend runs")
-    ready = [descriptor for descriptor in able if descriptor.state == "ready"]
+        which = f"{descriptors[0].name} does not run" if len(descriptors) == 1 else "no backend runs"
+        raise BackendError(f"model '{model}' is a {artefact.format} file, which {which}{_conversion(artefact)}")
+    knowing = [descriptor for descriptor in able if _knows(descriptor, details)]
+    if not knowing:
+        architecture = details.architecture if details is not None else None
+        reason = f"the architecture {architecture!r} is not one that {able[0].name} runs"
+        raise BackendError(f"model '{model}': {reason}{_conversion(artefact)}")
+    ready = [descriptor for descriptor in knowing if descriptor.state == "ready"]
     if not ready:
-        first = able[0]
-        mend = f"; mend it with: {first.mend}" if first.mend else ""
+        first = knowing[0]
+        mend = f"; mend it with: {first.mend}" if first.mend else _conversion(artefact)
         raise BackendError(f"model '{model}' needs the backend {first.name}: {first.message}{mend}")
     return ready[0]
+
+
+def _knows(descriptor: BackendDescriptor, details: ModelDetails | None) -> bool:
+    architecture = details.architecture if details is not None else None
+    return descriptor.architectures is None or architecture is None or architecture in descriptor.architectures
+
+
+def _conversion(artefact: Artefact) -> str:
+    """Return what helps with a format from which others are made, and with others nothing."""
+    folder = PurePath(artefact.path).parent
+    return f"; convert it: appliance models convert {folder}" if artefact.format == "safetensors" else ""
 
 
 def _choose_limits(settings: EngineSettings, num_cores: int) -> StepLimits:

@@ -2,14 +2,16 @@
 
 from pathlib import Path
 
+from appliance.backends.made_model import MadeModel, free_name
 from appliance.backends.onnx.conversion_environment import ensure_environment
 from appliance.backends.onnx.exporter import export_decoder, export_encoder
 from appliance.backends.onnx.hugging_face import Convertible, examine
-from appliance.backends.onnx.job_arguments import ConvertArguments, MadeModel, QuantizeArguments
-from appliance.backends.onnx.made_model import GRAPH_FILE, copy_configuration, free_name
+from appliance.backends.onnx.job_arguments import ConvertArguments, QuantizeArguments
+from appliance.backends.onnx.made_model import GRAPH_FILE, copy_configuration
 from appliance.backends.onnx.prepared import prepare
 from appliance.backends.onnx.quantize_job import quantize_graph
-from appliance.backends.onnx.room import check_room, parameters_in_words, room_to_convert
+from appliance.backends.onnx.room import room_to_convert
+from appliance.backends.room import check_room, parameters_in_words
 from appliance.child import Reporter, run_child
 from appliance.errors import BackendError
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from appliance.backends.onnx.held_out import open_tokenizer, sentences
-from appliance.backends.onnx.quality import FloatArray, encoder_quality
+from appliance.backends.held_out import sentences
 from appliance.backends.onnx.session import open_session
+from appliance.backends.onnx.texts import open_tokenizer
+from appliance.backends.quality import FloatArray, encoder_quality
 from appliance.errors import InvalidRequest
 from models.formats.folder_config import config_folder
 from models.manifest import ModelQuality

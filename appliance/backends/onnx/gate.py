@@ -1,35 +1,19 @@
-"""The quality gate: runs the original and the copy as they are served, and refuses a copy that lost too much."""
+"""The quality gate: runs the original and the copy as they are served, and says what the copy lost."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from appliance.backends.onnx.held_out import windows
+from appliance.backends.held_out import MAX_TOKENS, beginnings
 from appliance.backends.onnx.prepared import Prepared, prepare
-from appliance.backends.onnx.quality import DecoderLoss
-from appliance.backends.onnx.reading import open_reader, read_logits
+from appliance.backends.onnx.reading import open_reader
+from appliance.backends.onnx.texts import windows
+from appliance.backends.quality import DecoderLoss
+from appliance.backends.reading import read_logits
 from appliance.errors import InvalidRequest
 from models.formats.folder_config import config_folder, read_folder_config
 from models.manifest import ModelQuality
 
 _UNKNOWN_CONTEXT_TOKENS = 512
-_MAX_TOKENS = 2048
-
-
-class LossTooLarge(InvalidRequest):
-    """The quantized model is worse than was allowed; it was not kept."""
-
-
-def check_loss(quality: ModelQuality, max_loss_ratio: float, accepts_loss: bool) -> None:
-    """Raise LossTooLarge past the threshold, unless any loss is accepted."""
-    is_number = np.isfinite(quality.loss_ratio)
-    if is_number and (accepts_loss or quality.loss_ratio <= max_loss_ratio):
-        return
-    what = f"{quality.loss_ratio:.1%} worse than the original" if is_number else "broken: its answers are no numbers"
-    mend = "; try int8, --mixed or a smaller block, or keep it with --accept-loss" if is_number else ""
-    raise LossTooLarge(f"the quantized model is {what}, {max_loss_ratio:.1%} are allowed{mend}")
 
 
 class DecoderGate:
@@ -44,8 +28,7 @@ class DecoderGate:
             raise InvalidRequest(f"the tokenizer beside {original} makes nothing of a text")
         self._longest_tokens = max(map(len, self._windows))
         self._original = open_reader(prepared, self._longest_tokens, self._num_threads)
-        self._num_tokens = sum(map(len, self._windows))
-        self.num_tokens = sum(map(len, self._some_windows(_MAX_TOKENS)))
+        self.num_tokens = sum(map(len, beginnings(self._windows)))
 
     def close(self) -> None:
         """Free the original."""
@@ -56,13 +39,13 @@ class DecoderGate:
         return self.compare_prepared(prepare(copy, self._scratch / "copy"), progress).quality()
 
     def compare_prepared(
-        self, copy: Prepared, progress: Callable[[int], None] = lambda _: None, max_tokens: int = _MAX_TOKENS
+        self, copy: Prepared, progress: Callable[[int], None] = lambda _: None, max_tokens: int = MAX_TOKENS
     ) -> DecoderLoss:
         """Return what a prepared copy lost over the texts, or over about so many tokens of them."""
         model = open_reader(copy, self._longest_tokens, self._num_threads)
         loss, num_read = DecoderLoss(), 0
         try:
-            for window in self._some_windows(max_tokens):
+            for window in beginnings(self._windows, max_tokens):
                 pieces = zip(read_logits(self._original, window), read_logits(model, window), strict=True)
                 for (end, expected), (_, got) in pieces:
                     num_rows = len(expected) - (end == len(window))  # nobody knows what follows the last token
@@ -72,9 +55,3 @@ class DecoderGate:
         finally:
             model.close()
         return loss
-
-    def _some_windows(self, max_tokens: int) -> Iterator[npt.NDArray[np.int32]]:
-        """Yield all windows, or their beginnings with about so many tokens together: no kind of text is left out."""
-        share = max(max_tokens // len(self._windows), 2) if self._num_tokens > max_tokens else None
-        for window in self._windows:
-            yield window[:share]

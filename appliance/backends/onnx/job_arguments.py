@@ -29,8 +29,6 @@ class ConvertArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     def __post_init__(self) -> None:
         check_quantization(self.block_size, self.max_loss_ratio)
-        if not self.model.startswith("/"):
-            raise ValueError(f"{self.model!r}: name the model's folder by its whole path")
 
 
 class QuantizeArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,13 +58,6 @@ class QuantizeArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             raise ValueError("mixed keeps some layers of an int4 model at 8 bits; ask for int4")
         if (self.calibration is None) == (self.method == "static"):
             raise ValueError("the method 'static', and it alone, needs texts like those to come: --calibration FILE")
-
-
-class MadeModel(msgspec.Struct, frozen=True, kw_only=True):
-    """What both jobs answer: a finished folder inside the job's own, and the name that it is to have."""
-
-    folder: str
-    name: str
 
 
 def check_quantization(block_size: int, max_loss_ratio: float) -> None:

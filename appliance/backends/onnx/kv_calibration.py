@@ -14,13 +14,14 @@ from typing import BinaryIO
 
 import numpy as np
 
+from appliance.backends.held_out import CALIBRATION, HELD_OUT, Tokens
 from appliance.backends.onnx.graph import read_graph
-from appliance.backends.onnx.held_out import CALIBRATION, HELD_OUT, windows
 from appliance.backends.onnx.kv_cache import describe_variant, write_variant
 from appliance.backends.onnx.kv_graph import Scales, with_int8_cache
 from appliance.backends.onnx.prepared import Prepared, open_prepared
-from appliance.backends.onnx.quality import DecoderLoss
-from appliance.backends.onnx.reading import Tokens, open_reader, read_cache, read_logits
+from appliance.backends.onnx.reading import open_reader, read_cache
+from appliance.backends.onnx.texts import windows
+from appliance.backends.reading import compare, remember
 from appliance.errors import ApplianceError, BackendError
 from models.formats.folder_config import config_folder, read_folder_config
 from models.manifest import ModelQuality
@@ -68,9 +69,7 @@ def _read_original(
         for text in calibration:
             found = [np.abs(values).max(1) for values in read_cache(model, base.decoder, text)]
             largest = [np.maximum(*pair) for pair in zip(largest, found, strict=True)] if largest else found
-        for text in judged:
-            for _, logits in read_logits(model, text):
-                np.save(expected, logits)
+        remember(model, judged, expected, lambda _: None)
     finally:
         model.close()
     return [np.asarray(np.maximum(values, _LEAST_VALUE) / _LARGEST, np.float32) for values in largest]
@@ -78,16 +77,10 @@ def _read_original(
 
 def _measure(variant: Prepared, judged: Sequence[Tokens], num_threads: int, expected: BinaryIO) -> ModelQuality:
     model = open_reader(variant, max(map(len, judged)), num_threads)
-    loss = DecoderLoss()
     try:
-        for text in judged:
-            for end, got in read_logits(model, text):
-                num_rows = len(got) - (end == len(text))  # nobody knows what follows the last token
-                original = np.load(expected)
-                loss.add(original[:num_rows], got[:num_rows], text[end - len(got) + 1 : end + 1])
+        return compare(model, judged, expected, lambda _: None).quality()
     finally:
         model.close()
-    return loss.quality()
 
 
 def main() -> None:

@@ -1,18 +1,14 @@
-"""Where the jobs `convert` and `quantize` take a model from, and the folder that they leave for the store."""
+"""Where an ONNX model is taken from to make another of it, and what goes into the folder of the new one."""
 
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
-
-from appliance.errors import Conflict, InvalidRequest, ModelNotFound
+from appliance.errors import InvalidRequest, ModelNotFound
 from models.errors import StoreError
+from models.finding.quality_file import QUALITY_FILE
 from models.formats.folder_config import config_folder, named_graph
-from models.manifest import ModelQuality
-from models.names import InvalidModelName, ModelName, name_from_stem
-from models.quality_file import QUALITY_FILE
-from models.store import ModelStore
+from models.store.store import ModelStore
 
 GRAPH_FILE = "model.onnx"
 _KEPT_SUFFIXES = (".json", ".jinja", ".txt", ".model")
@@ -35,17 +31,6 @@ def find_graph(model: str, home: Path) -> tuple[Path, str]:
     return path, config_folder(path).name
 
 
-def free_name(name: str | None, stem: str, home: Path) -> str:
-    """Return the name for the new model, checked before any work is done. Raises: InvalidRequest, Conflict."""
-    try:
-        parsed = name_from_stem(stem) if name is None else ModelName.parse(name)
-    except InvalidModelName as error:
-        raise InvalidRequest(str(error), param="name") from None
-    if ModelStore(home).get(str(parsed)) is not None:
-        raise Conflict(f"a model is called '{parsed}'; remove it, or choose another name with --name", param="name")
-    return str(parsed)
-
-
 def copy_configuration(source: Path, folder: Path) -> str:
     """Copy what tells of the model beside the graph `source` and return the name that its new graph must have."""
     origin = config_folder(source)
@@ -54,11 +39,6 @@ def copy_configuration(source: Path, folder: Path) -> str:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
     return Path(named_graph(origin) or GRAPH_FILE).name
-
-
-def write_quality(folder: Path, quality: ModelQuality) -> None:
-    """Leave the figures beside the model, where the store finds them."""
-    (folder / QUALITY_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(quality), indent=1) + b"\n")
 
 
 def _configuration(folder: Path) -> Iterator[Path]:

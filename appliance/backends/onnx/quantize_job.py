@@ -6,18 +6,21 @@ from typing import Any
 
 import msgspec
 
+from appliance.backends.loss import check_loss
+from appliance.backends.made_model import MadeModel, free_name, write_quality
 from appliance.backends.onnx.details import num_parameters
 from appliance.backends.onnx.encoder_gate import EncoderGate
-from appliance.backends.onnx.gate import DecoderGate, check_loss
+from appliance.backends.onnx.gate import DecoderGate
 from appliance.backends.onnx.graph import NotServable, read_graph
 from appliance.backends.onnx.integer_activations import write_dynamic, write_static
-from appliance.backends.onnx.job_arguments import MadeModel, QuantizeArguments
-from appliance.backends.onnx.made_model import copy_configuration, find_graph, free_name, write_quality
+from appliance.backends.onnx.job_arguments import QuantizeArguments
+from appliance.backends.onnx.made_model import copy_configuration, find_graph
 from appliance.backends.onnx.matrices import find_matrices
 from appliance.backends.onnx.packing import Packing
-from appliance.backends.onnx.room import check_room, parameters_in_words, room_to_quantize
+from appliance.backends.onnx.room import room_to_quantize
 from appliance.backends.onnx.sensitivity import Group, measured_groups, outer_groups
 from appliance.backends.onnx.weight_only import write_quantized
+from appliance.backends.room import check_room, parameters_in_words
 from appliance.child import Progress, Reporter, run_child
 from appliance.errors import InvalidRequest
 from models.manifest import ModelQuality

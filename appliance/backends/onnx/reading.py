@@ -1,19 +1,15 @@
 """A decoder that reads a text alone, to see what it makes of it: in calibration and at the quality gate."""
 
-from collections.abc import Iterator
-
 import numpy as np
-import numpy.typing as npt
 
 from appliance.backends.base import Batch, Run
+from appliance.backends.held_out import Tokens
 from appliance.backends.onnx.adapter import OnnxDecoder
 from appliance.backends.onnx.layout import DecoderLayout
 from appliance.backends.onnx.limits import CHUNK_TOKENS
 from appliance.backends.onnx.prepared import Prepared
-from appliance.backends.onnx.quality import FloatArray
+from appliance.backends.quality import FloatArray
 from appliance.core.plan import Artefact, LoadPlan
-
-Tokens = npt.NDArray[np.int32]
 
 
 def open_reader(prepared: Prepared, num_tokens: int, num_threads: int) -> OnnxDecoder:
@@ -37,15 +33,6 @@ def open_reader(prepared: Prepared, num_tokens: int, num_threads: int) -> OnnxDe
         reasons=(),
     )
     return OnnxDecoder(plan, prepared, lambda _: None)
-
-
-def read_logits(model: OnnxDecoder, text: Tokens) -> Iterator[tuple[int, FloatArray]]:
-    """Yield the logits of every token, a chunk at a time, and the position after the chunk."""
-    for start in range(0, len(text), CHUNK_TOKENS):
-        tokens = text[start : start + CHUNK_TOKENS]
-        output = model.step(Batch((Run(0, start, tokens, len(tokens)),)))
-        yield start + len(tokens), output.logits[0]
-    model.truncate(0, 0)
 
 
 def read_cache(model: OnnxDecoder, layout: DecoderLayout, text: Tokens) -> list[FloatArray]:

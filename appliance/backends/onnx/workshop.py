@@ -6,7 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from models.errors import StoreError
+from models.errors import StoreError, file_errors
+from models.formats.onnx_file import OnnxError, check_onnx
+from models.formats.refusal import RefusedFormat, check_content
 from models.workshop import Examined
 
 PROGRAM = "appliance.backends.onnx.prepare"
@@ -23,6 +25,7 @@ class OnnxWorkshop:
 
     def examine(self, graph: Path) -> Examined:
         """Return what the model is. Raises: StoreError, naming everything that serving it lacks."""
+        _check(graph)
         return msgspec.json.decode(self._run("examine", str(graph)), type=Examined)
 
     def prepare(self, graph: Path, folder: Path) -> None:
@@ -48,3 +51,15 @@ class OnnxWorkshop:
         if child.returncode != 0:
             raise StoreError(f"{what}: {lines[-1] or f'exit {child.returncode}'}")
         return child.stdout
+
+
+def _check(graph: Path) -> None:
+    """Walk over the graph before any library reads it. Raises: StoreError."""
+    with file_errors(graph):
+        try:
+            check_content(graph)
+            check_onnx(graph)
+        except RefusedFormat as refusal:
+            raise StoreError(str(refusal)) from None
+        except OnnxError as error:
+            raise StoreError(f"{graph} is no usable ONNX file: {error}") from None

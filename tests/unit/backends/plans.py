@@ -7,7 +7,7 @@ from appliance.core.plan import Artefact, LoadPlan
 
 def plan_of(
     backend: str,
-    format_: Literal["gguf", "onnx", "echo"],
+    format_: Literal["gguf", "onnx", "safetensors", "echo"],
     path: str,
     *,
     kv_capacity_tokens: int = 256,

@@ -10,6 +10,8 @@ from appliance.hardware.probe import probe
 from tests.onnx_graph_writer import Weights
 from tests.onnx_shapes import write_decoder
 from tests.shapes import write_shape
+from tests.tiny_decoders import DECODERS
+from tests.tiny_folders import write_tiny_folder
 from tests.unit.backends.conformance import Conformance
 from tests.unit.backends.conformance_of_parts import ConformanceOfParts
 from tests.unit.backends.plans import plan_of
@@ -115,6 +117,7 @@ class Tvm(ConformanceOfParts):
     """Exact: not a bit depends on what else is in a step."""
 
     quantization: ClassVar[str]
+    kv_type: ClassVar[str] = "f16"
     tolerance: ClassVar[float] = 0.0
 
     @pytest.fixture(scope="class")
@@ -122,7 +125,20 @@ class Tvm(ConformanceOfParts):
     def plan(cls, tmp_path_factory: pytest.TempPathFactory) -> LoadPlan:
         folder = tmp_path_factory.mktemp("tvm")
         write_shape(folder / "tiny.gguf", "tiny", cls.quantization)
-        plan = plan_of("tvm", "gguf", str(folder / "tiny.gguf"), compiled_path=str(folder / "compiled"))
+        path, compiled = str(folder / "tiny.gguf"), str(folder / "compiled")
+        plan = plan_of("tvm", "gguf", path, compiled_path=compiled, kv_type=cls.kv_type)
+        return replace(plan, instructions=INSTRUCTIONS)
+
+
+class TestTvmSafetensors(ConformanceOfParts):
+    tolerance: ClassVar[float] = 0.0
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def plan(cls, tmp_path_factory: pytest.TempPathFactory) -> LoadPlan:
+        folder = tmp_path_factory.mktemp("tvm")
+        path = write_tiny_folder(folder / "tiny", DECODERS[0], dtype="BF16")
+        plan = plan_of("tvm", "safetensors", str(path), compiled_path=str(folder / "compiled"))
         return replace(plan, instructions=INSTRUCTIONS)
 
 
@@ -132,3 +148,8 @@ class TestTvmQ4(Tvm):
 
 class TestTvmQ8(Tvm):
     quantization: ClassVar[str] = "Q8_0"
+
+
+class TestTvmQ4WithInt8Cache(Tvm):
+    quantization: ClassVar[str] = "Q4_0"
+    kv_type: ClassVar[str] = "int8"

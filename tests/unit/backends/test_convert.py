@@ -17,10 +17,12 @@ from appliance.backends.onnx.convert_job import convert
 from appliance.backends.onnx.exporter import export_decoder
 from appliance.backends.onnx.hugging_face import Convertible, examine
 from appliance.backends.onnx.job_arguments import ConvertArguments
-from appliance.backends.onnx.room import Room, compare_room, room_to_convert, room_to_quantize
+from appliance.backends.onnx.room import room_to_convert, room_to_quantize
+from appliance.backends.room import Room, compare_room
 from appliance.core.jobs import ChildResult, JobOrder, JobProgress
 from appliance.errors import ApplianceError, DoesNotFit, InvalidRequest
-from models.quality_file import read_quality
+from models.finding.quality_file import read_quality
+from tests.fakes import FakeReport
 from tests.onnx_shapes import write_decoder
 
 EXPORTER = """#!/bin/sh
@@ -50,18 +52,6 @@ def exporter(home: Path, then: str) -> Path:
     python.write_text(EXPORTER.replace("{then}", then))
     python.chmod(0o755)
     return python
-
-
-class Report:
-    """A reporter that remembers what it was told."""
-
-    def __init__(self, home: Path) -> None:
-        self.home, self.folder = home, home / "jobs" / "one"
-        self.folder.mkdir(parents=True)
-        self.told: list[tuple[str, float]] = []
-
-    def progress(self, text: str, done: float = 0.0, total: float | None = None, unit: str = "ratio") -> None:
-        self.told.append((text, done))
 
 
 def test_parameters_are_counted_from_the_headers(folder: Path) -> None:
@@ -112,7 +102,7 @@ def test_what_is_exported_is_quantized_measured_and_complete(folder: Path, tmp_p
     (folder / "tokenizer.json").write_bytes((made / "tokenizer.json").read_bytes())
     home = tmp_path / "home"
     exporter(home, f'cp -r "{made}" "$out"')
-    report: Any = Report(home)
+    report: Any = FakeReport(home)
 
     result = convert(ConvertArguments(model=str(folder), accept_loss=True, force=True), report)
 
@@ -190,7 +180,7 @@ def test_an_environment_that_cannot_be_made_is_not_there(tmp_path: Path) -> None
 def test_the_real_exporter_makes_a_model_that_is_served(tmp_path: Path) -> None:
     (tmp_path / "conversion").mkdir()
     (tmp_path / "conversion" / "own").symlink_to(os.environ["CONVERSION_ENVIRONMENT"])
-    report: Any = Report(tmp_path)
+    report: Any = FakeReport(tmp_path)
     order = ConvertArguments(model=os.environ["CONVERSION_MODEL"], accept_loss=True)
 
     assert read_quality(Path(convert(order, report).folder)) is not None

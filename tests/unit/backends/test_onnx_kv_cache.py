@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from appliance.backends.base import Batch, LoadedModel, LogitsArray, Run, SnapshotRejected
+from appliance.backends.held_out import CALIBRATION, HELD_OUT, texts
 from appliance.backends.onnx.graph import read_graph
-from appliance.backends.onnx.held_out import CALIBRATION, HELD_OUT, texts
 from appliance.backends.onnx.kv_calibration import calibrate
 from appliance.backends.onnx.kv_graph import with_int8_cache
 from appliance.backends.onnx.prepared import GRAPH_FILE, folder_in, prepare

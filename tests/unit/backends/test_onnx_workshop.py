@@ -9,7 +9,7 @@ from appliance.backends.onnx.prepared import folder_in, open_prepared, prepare
 from appliance.backends.onnx.workshop import OnnxWorkshop
 from appliance.backends.registry import WORKSHOPS
 from models.errors import StoreError
-from models.store import ModelStore
+from models.store.store import ModelStore
 from tests.onnx_shapes import write_decoder
 
 
@@ -50,9 +50,19 @@ def test_what_was_prepared_of_another_file_is_made_anew(tmp_path: Path) -> None:
 def test_a_file_that_is_no_graph_is_refused_in_one_line(tmp_path: Path) -> None:
     graph = tmp_path / "model.onnx"
     graph.write_bytes(b"no graph at all")
-    with pytest.raises(StoreError, match="is not an ONNX file") as caught:
+    with pytest.raises(StoreError, match="is no usable ONNX file") as caught:
         OnnxWorkshop().examine(graph)
     assert "\n" not in str(caught.value) and "Traceback" not in str(caught.value)
+
+
+def test_a_graph_whose_weights_lie_elsewhere_never_reaches_the_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = write_decoder(tmp_path / "model")
+    graph.write_bytes(graph.read_bytes().replace(b"model.onnx.data", b"../../etc/passwd"[:15]))
+    monkeypatch.setattr(module, "PROGRAM", "a_program_that_is_not_there")
+    with pytest.raises(StoreError, match="outside the folder of the graph"):
+        OnnxWorkshop().examine(graph)
 
 
 def test_missing_weights_are_named(tmp_path: Path) -> None:
@@ -64,7 +74,7 @@ def test_missing_weights_are_named(tmp_path: Path) -> None:
 
 def test_a_reader_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="it took longer than 0 s"):
-        OnnxWorkshop(timeout_s=0.01).examine(tmp_path / "model.onnx")
+        OnnxWorkshop(timeout_s=0.01).examine(write_decoder(tmp_path / "model"))
 
 
 @pytest.mark.parametrize(
@@ -78,4 +88,4 @@ def test_a_reader_that_dies_is_an_error_and_no_more(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(module, "PROGRAM", "dying_reader")
     with pytest.raises(StoreError, match=reason):
-        OnnxWorkshop().examine(tmp_path / "model.onnx")
+        OnnxWorkshop().examine(write_decoder(tmp_path / "model"))

@@ -8,19 +8,21 @@ import numpy as np
 import onnx
 import pytest
 
-from appliance.backends.onnx.gate import DecoderGate, LossTooLarge
+from appliance.backends.loss import LossTooLarge, check_loss
+from appliance.backends.made_model import free_name
+from appliance.backends.onnx.gate import DecoderGate
 from appliance.backends.onnx.graph import read_graph
 from appliance.backends.onnx.job_arguments import QuantizeArguments
-from appliance.backends.onnx.made_model import find_graph, free_name
+from appliance.backends.onnx.made_model import find_graph
 from appliance.backends.onnx.matrices import Weights, find_matrices
 from appliance.backends.onnx.packing import Packing, pack
-from appliance.backends.onnx.quality import DecoderLoss, encoder_quality
 from appliance.backends.onnx.quantize_job import quantize_graph
 from appliance.backends.onnx.sensitivity import worth_keeping
 from appliance.backends.onnx.weight_only import write_quantized
+from appliance.backends.quality import DecoderLoss, encoder_quality
 from appliance.errors import Conflict, InvalidRequest, ModelNotFound
+from models.finding.quality_file import read_quality
 from models.formats.folder_config import read_folder_config
-from models.quality_file import read_quality
 from tests.onnx_shapes import write_decoder
 
 
@@ -143,8 +145,6 @@ def test_a_damaged_copy_is_never_kept(decoder: Path, tmp_path: Path) -> None:
         quality = gate.compare(copy)
     finally:
         gate.close()
-    from appliance.backends.onnx.gate import check_loss
-
     with pytest.raises(LossTooLarge, match="broken"):
         check_loss(quality, 1.0, accepts_loss=True)
 

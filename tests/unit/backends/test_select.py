@@ -175,3 +175,44 @@ def test_their_memory_can_be_set_but_is_never_more_than_what_is_left() -> None:
 
 def test_a_model_that_embeds_keeps_nothing() -> None:
     assert choose(replace(HALF_B, is_embedding=True), 10).snapshots.memory_bytes == 0
+
+
+FOLDER = Artefact(format="safetensors", path="/models/mine/model.safetensors", digest="")
+CONVERT = "convert it: appliance models convert /models/mine"
+
+
+def test_what_only_other_machines_or_formats_could_run_is_to_be_converted() -> None:
+    strange = replace(HALF_B, architecture="gemma3")
+    with pytest.raises(BackendError, match=f"architecture 'gemma3' is not one that .* runs; {CONVERT}"):
+        choose(strange, 10, artefact=FOLDER)
+    without = [each for each in descriptors(MACHINE) if each.name != "tvm"]
+    kernels = replace(next(each for each in descriptors(MACHINE) if each.name == "tvm"), state="unavailable", mend=None)
+    with pytest.raises(BackendError, match=f"needs the backend tvm: .*; {CONVERT}"):
+        select(
+            "mine",
+            FOLDER,
+            replace(HALF_B, architecture="qwen2"),
+            MACHINE,
+            [*without, kernels],
+            EngineSettings(),
+            KvSettings(),
+            memory_available_bytes=10 * GIB,
+            memory_reserve_ratio=0.2,
+        )
+
+
+def test_weights_that_are_quantized_anew_count_as_they_will_be() -> None:
+    known = replace(HALF_B, architecture="qwen2", num_parameters=320_000_000, quantization="F32", weights_bytes=4 * GIB)
+    ready = [replace(each, state="ready") for each in descriptors(MACHINE)]
+    plan = select(
+        "mine",
+        FOLDER,
+        known,
+        MACHINE,
+        ready,
+        EngineSettings(context_tokens=1024),
+        KvSettings(),
+        memory_available_bytes=10 * GIB,
+        memory_reserve_ratio=0.2,
+    )
+    assert (plan.backend, "324.2 MiB of weights" in " ".join(plan.reasons)) == ("tvm", True)

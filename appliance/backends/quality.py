@@ -11,7 +11,8 @@ import numpy.typing as npt
 from models.manifest import ModelQuality
 
 FloatArray = npt.NDArray[np.float32]
-_MIN_TOKENS = 16
+MIN_TOKENS = 16
+"""Fewer say nothing of a model."""
 
 
 @dataclass
@@ -43,7 +44,7 @@ class DecoderLoss:
         larger: a model may do no worse on texts that it never understood, and is not what it was for all that.
         """
         num_tokens = sum(map(len, self._nll))
-        if num_tokens < _MIN_TOKENS:
+        if num_tokens < MIN_TOKENS:
             raise ValueError(f"{num_tokens} tokens are too few to compare two models by")
         divergence = np.concatenate(self._divergence)
         perplexity, reference = (float(np.exp(np.concatenate(x).mean())) for x in (self._nll, self._reference_nll))
