@@ -13,9 +13,11 @@ from appliance.dialects.openai.errors import error_event
 from appliance.dialects.rows import Rows
 from appliance.errors import ApplianceError
 from appliance.scheduler.queue_place import QueuePlace
-from appliance.service.generate import EventStream, Generation
+from appliance.service.events import EventStream
+from appliance.service.generate import Generation
 
 from .access import refine
+from .caching import cache_headers, is_known, not_modified, with_headers
 from .errors import HttpRequest
 from .queueing import queue_comment, queue_headers
 from .respond import caller_of, json_reply
@@ -66,8 +68,12 @@ async def reply(
 
     `user` is a name that the caller gave one of its users.
     """
-    events = generation.generate(cores, refine(caller_of(request), user))
-    headers = queue_headers(events.queue_place)
+    asked = [with_headers(core, request.headers) for core in cores]
+    answering = await generation.answer(asked, refine(caller_of(request), user))
+    events, headers = answering.events, [*cache_headers(answering.mark), *queue_headers(answering.events.queue_place)]
+    if is_known(answering.mark, request.headers):
+        events.cancel()
+        return not_modified(headers)
     if stream is not None:
         return StreamResponse(
             written(events, stream),

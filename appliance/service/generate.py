@@ -1,65 +1,67 @@
 """Answers from models: what every dialect calls once it has understood a request."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import msgspec
 
 from appliance.core.caller import Caller
-from appliance.core.events import RequestEvent
 from appliance.core.request import EncodeRequest, GenerateRequest, RequestId
+from appliance.core.response_cache import BYPASS, CacheMark
 from appliance.errors import RequestCancelled
 from appliance.scheduler.loop import SchedulerLoop
-from appliance.scheduler.queue_place import QueuePlace
-from appliance.scheduler.stream import RequestStream
 from models.manifest import ModelPreset
 
+from .answers.cache import Marked, ResponseCache
+from .answers.policy import merged_mark
+from .events import EventStream
 from .merge import MergedStream
 from .presets import with_preset
 
 
-class EventStream(Protocol):
-    """The events of one call. Iterating raises ApplianceError when it fails; `cancel` may be called at any time."""
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """The events of one call, and where they come from."""
 
-    def __aiter__(self) -> AsyncIterator[RequestEvent]:
-        """Return the events, once."""
-
-    @property
-    def queue_place(self) -> QueuePlace | None:
-        """Return where the call stands in the queue now, None when it does not wait."""
-
-    def cancel(self) -> None:
-        """Free what the call holds."""
+    events: EventStream
+    mark: CacheMark
 
 
 class Generation:
-    """Hands requests to the scheduler, with what their models begin with.
-
-    A cache of responses and single flight will stand here.
-    """
+    """Hands requests to the response cache, and what it does not know to the scheduler."""
 
     def __init__(
-        self, scheduler: SchedulerLoop, preset: Callable[[str], ModelPreset | None] = lambda model: None
+        self,
+        scheduler: SchedulerLoop,
+        preset: Callable[[str], ModelPreset | None] = lambda model: None,
+        cache: ResponseCache | None = None,
     ) -> None:
-        """`preset` returns what a model begins with, by its canonical name."""
+        """`preset` returns what a model begins with, by its canonical name. Without a `cache` all is computed."""
         self._scheduler = scheduler
         self._preset = preset
+        self._cache = cache
 
-    def generate(self, requests: Sequence[GenerateRequest], caller: Caller) -> EventStream:
-        """Start all requests of one call and return their events; if one is refused, none is started.
+    async def answer(self, requests: Sequence[GenerateRequest], caller: Caller) -> Answering:
+        """Return the events of one call, computed or known; if one of its requests is refused, none is started.
 
-        Raises: QueueFull, DoesNotFit, Draining, ModelLoading, ModelNotFound, InvalidRequest.
+        Raises: NotCached, QueueFull, DoesNotFit, Draining, ModelLoading, ModelNotFound, InvalidRequest.
         """
-        prepared = [self._prepared(request) for request in requests]
-        streams: list[RequestStream] = []
+        answers: list[Marked] = []
         try:
-            for request in prepared:
-                streams.append(self._scheduler.submit(request, caller))  # noqa: PERF401  (the except needs the list)
+            for request in requests:
+                answers.append(await self._answer(self._prepared(request), caller))  # noqa: PERF401  (the except needs it)
         except BaseException:
-            for stream in streams:
+            for stream, _ in answers:
                 stream.cancel()
             raise
-        return streams[0] if len(streams) == 1 else MergedStream(streams, requests[0].num_choices)
+        streams, marks = zip(*answers, strict=True)
+        if len(answers) == 1:
+            return Answering(streams[0], marks[0])
+        return Answering(MergedStream(streams, requests[0].num_choices), merged_mark(marks))
+
+    def generate(self, request: GenerateRequest, caller: Caller) -> EventStream:
+        """Start a request that is to be computed whatever is known, and return its events. Raises: as `answer`."""
+        return self._scheduler.submit(self._prepared(request), caller)
 
     def encode(self, request: EncodeRequest, caller: Caller) -> EventStream:
         """Start a request for rows and return its events. Raises: as `generate`."""
@@ -68,6 +70,11 @@ class Generation:
     def cancel(self, request_id: RequestId) -> None:
         """End a request for an operator; one that is over stays as it is. Its events end with RequestCancelled."""
         self._scheduler.cancel(request_id, RequestCancelled("an operator of this machine cancelled the request"))
+
+    async def _answer(self, request: GenerateRequest, caller: Caller) -> Marked:
+        if self._cache is None:
+            return self._scheduler.submit(request, caller), BYPASS
+        return await self._cache.answer(request, caller, self._scheduler.submit)
 
     def _prepared(self, request: GenerateRequest) -> GenerateRequest:
         prompt = with_preset(request.prompt, self._preset(request.model), has_begun=bool(request.context))

@@ -7,7 +7,8 @@ import msgspec
 
 from appliance.core.events import Delta, Finished, RequestEvent
 from appliance.scheduler.queue_place import QueuePlace
-from appliance.scheduler.stream import RequestStream
+
+from .events import EventStream
 
 
 class MergedStream:
@@ -16,7 +17,7 @@ class MergedStream:
     The first error ends it and cancels the rest. It is read once, by one task.
     """
 
-    def __init__(self, streams: Sequence[RequestStream], n: int) -> None:
+    def __init__(self, streams: Sequence[EventStream], n: int) -> None:
         self._streams = streams
         self._n = n
 
@@ -54,7 +55,7 @@ class MergedStream:
             stream.cancel()
 
 
-async def _read(stream: RequestStream, first_choice: int, events: "asyncio.Queue[RequestEvent | None]") -> None:
+async def _read(stream: EventStream, first_choice: int, events: "asyncio.Queue[RequestEvent | None]") -> None:
     try:
         async for event in stream:
             if isinstance(event, Delta | Finished):

@@ -1,0 +1,1 @@
+"""Answers that cost nothing: computations that several callers share, and answers that are kept."""
