@@ -4,11 +4,18 @@ Whoever keeps a table here adds a script to MIGRATIONS and never changes one tha
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
 
 from .errors import StorageError
+
+T = TypeVar("T")
+Value = str | float | bytes | None
+"""What stands for a `?` of a query."""
 
 DATABASE_FILE = Path("state.db")
 MIGRATIONS: tuple[str, ...] = (
@@ -46,6 +53,59 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX kept_items_by_holder ON kept_items (holder, side, number);
     CREATE INDEX kept_items_by_id ON kept_items (id);
     """,
+    """
+    CREATE TABLE files (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        owner TEXT NOT NULL,
+        expires_s REAL,
+        file TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX files_by_owner ON files (owner, number);
+    CREATE TABLE batches (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        owner TEXT NOT NULL,
+        state TEXT NOT NULL,
+        batch TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX batches_by_owner ON batches (owner, number);
+    CREATE INDEX batches_by_state ON batches (state);
+    CREATE TABLE tasks (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        owner TEXT NOT NULL,
+        state TEXT NOT NULL,
+        ended_s REAL,
+        task TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX tasks_by_owner ON tasks (owner, number);
+    CREATE INDEX tasks_by_end ON tasks (ended_s);
+    """,
+    """
+    CREATE TABLE deliveries (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        subject TEXT NOT NULL,
+        state TEXT NOT NULL,
+        next_try_s REAL NOT NULL,
+        ended_s REAL,
+        delivery TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX deliveries_by_subject ON deliveries (subject, number);
+    CREATE INDEX deliveries_by_state ON deliveries (state, next_try_s);
+    CREATE INDEX deliveries_by_end ON deliveries (ended_s);
+    CREATE TABLE feedback (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        owner TEXT NOT NULL,
+        response_id TEXT NOT NULL,
+        feedback TEXT NOT NULL,
+        UNIQUE (owner, response_id)
+    ) STRICT;
+    """,
+    """
+    ALTER TABLE kept ADD COLUMN request TEXT;
+    """,
 )
 
 
@@ -77,6 +137,31 @@ def storage_errors(path: Path) -> Iterator[None]:
         raise _damaged(path, str(error)) from error
     except OSError as error:
         raise StorageError(f"{path} cannot be used: {error.strerror}") from error
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Make all that is written meanwhile one change: all of it is on the disk at the end, or nothing."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def read_json(
+    connection: sqlite3.Connection, path: Path, query: str, values: Sequence[Value], kind: type[T]
+) -> list[T]:
+    """Return what a query's only column holds, JSON in each row, as values of that kind. Raises: StorageError."""
+    with storage_errors(path):
+        rows = connection.execute(query, values).fetchall()
+    try:
+        return [msgspec.json.decode(row[0], type=kind) for row in rows]
+    except msgspec.DecodeError as error:
+        raise StorageError(f"{path} holds a {kind.__name__} that cannot be read: {error}") from error
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:

@@ -67,10 +67,11 @@ def step_time_s(num_decodes: int, num_readers: int, num_callers: int, target_s: 
 def is_read_alone(reader: Turn, decoding: Sequence[Turn], read_s: float, target_s: float) -> bool:
     """Return whether the first of those who read gets a step to itself, in which nobody writes.
 
-    Only where its caller writes nothing, others do, and none of them in a higher class: their streams pause once, and
-    it does not wait behind all that one of them has opened. `read_s` is what the rest of its prompt would take.
+    Only where its caller writes nothing in its class, others do, and none of them in a higher class: their streams
+    pause once, and it does not wait behind all that one of them has opened, nor behind its own caller's batches.
+    `read_s` is what the rest of its prompt would take.
     """
-    if not decoding or reader.caller in {each.caller for each in decoding}:
+    if not decoding or reader.caller in {each.caller for each in decoding if each.turn[0] == reader.turn[0]}:
         return False
     return read_s <= NEWCOMER_STRETCH * target_s and reader.turn[0] <= min(each.turn[0] for each in decoding)
 

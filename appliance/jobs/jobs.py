@@ -7,12 +7,23 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
 from appliance.core.events import JobProgressed, JobStateChanged, SystemEvent
-from appliance.core.jobs import ChildResult, Job, JobError, JobId, JobKind, JobOrder, JobProgress, JsonObject
+from appliance.core.jobs import (
+    ChildResult,
+    Job,
+    JobError,
+    JobId,
+    JobKind,
+    JobOrder,
+    JobProgress,
+    JsonObject,
+    Lane,
+    Tell,
+)
 from appliance.database import DATABASE_FILE
 from appliance.errors import ApplianceError, Conflict, Draining, InvalidRequest, JobNotFound
 from appliance.settings import JobsSettings
@@ -20,13 +31,16 @@ from appliance.settings import JobsSettings
 from . import states
 from .folders import JobFolders
 from .marked import kill_marked
+from .notify.notifications import Notifications
 from .runner import JobProcess
 from .storage import JobStorage
 
 MAX_LISTED = 200
 
-Finisher = Callable[[Job, JsonObject], Awaitable[JsonObject]]
+Finisher = Callable[[Job, JsonObject, Tell], Awaitable[JsonObject]]
 """Takes over what a child made, before its folder is deleted; what it returns becomes the job's result."""
+Discarder = Callable[[Path], None]
+"""Is shown the folder of a job that was given up, before it is deleted: what the job left elsewhere goes, too."""
 
 logger = logging.getLogger(__name__)
 
@@ -43,10 +57,16 @@ class _Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSources:
-    """What jobs are made from: the kinds there are, and what the daemon does with the results of some of them."""
+    """What jobs are made from: the kinds there are, and what the daemon tells some of them and does with their results.
+
+    `settings` are told to the child alone.
+    """
 
     kinds: Iterable[JobKind]
     finishers: Mapping[str, Finisher] = field(default_factory=dict)
+    discarders: Mapping[str, Discarder] = field(default_factory=dict)
+    settings: Mapping[str, msgspec.Struct] = field(default_factory=dict)
+    notifications: Notifications | None = None
     environ: Mapping[str, str]
 
 
@@ -64,8 +84,7 @@ class Jobs:
         self._home = home
         self._settings = settings
         self._kinds = {kind.name: kind for kind in sources.kinds}
-        self._finishers = sources.finishers
-        self._environ = sources.environ
+        self._sources = sources
         self._publish = publish
         self._now = now
         self._storage = JobStorage(home / DATABASE_FILE)
@@ -73,6 +92,7 @@ class Jobs:
         self._active: dict[JobId, Job] = {}
         self._runs: dict[JobId, _Run] = {}
         self._followers: dict[JobId, set[asyncio.Event]] = {}
+        self._submitting = asyncio.Lock()
         self._is_closing = False
 
     async def start(self) -> None:
@@ -98,20 +118,27 @@ class Jobs:
         await self._storage.close()
 
     async def submit(self, kind: str, arguments: JsonObject | msgspec.Struct, caller: str) -> Job:
-        """Return the new job, which is on the disk. Raises: InvalidRequest, Draining, StorageError."""
+        """Return the new job, which is on the disk, or the one that does the same already, which goes on if it rested.
+
+        Raises: InvalidRequest, Draining, StorageError.
+        """
         if self._is_closing:
             raise Draining("the daemon is stopping; try again when it is back")
-        job = Job(
-            id=JobId("job-" + secrets.token_hex(6)),
-            kind=kind,
-            arguments=self._checked(kind, arguments),
-            caller=caller,
-            created_s=self._now(),
-        )
-        await self._storage.add(job)
-        self._remember(job)
-        self._start_waiting()
-        return self._active[job.id]
+        checked = self._checked(kind, arguments)
+        async with self._submitting:
+            if shared := self._same(self._kinds[kind], checked):
+                return await self.resume(shared.id) if shared.state == "paused" else shared
+            job = Job(
+                id=JobId("job-" + secrets.token_hex(6)),
+                kind=kind,
+                arguments=checked,
+                caller=caller,
+                created_s=self._now(),
+            )
+            await self._storage.add(job)
+            self._remember(job)
+            self._start_waiting()
+            return self._active[job.id]
 
     async def newest(self) -> tuple[Job, ...]:
         """Return the newest jobs, the newest first. Raises: StorageError."""
@@ -147,7 +174,7 @@ class Jobs:
         run = self._runs.get(job_id)
         if run is None or run.task is None:
             self._remember(cancelled)
-            await asyncio.to_thread(self._folders.remove, job_id)
+            await asyncio.to_thread(self._discard, cancelled)
             await self._change(cancelled)
         else:
             run.stopped_for = "cancel"
@@ -178,8 +205,8 @@ class Jobs:
                 self._followers.pop(job_id, None)
 
     def _taken_up(self, job: Job) -> Job:
-        if job.kind in self._kinds:
-            return states.recover(job, self._now())
+        if kind := self._kinds.get(job.kind):
+            return states.recover(job, self._now(), may_be_cause=kind.lane == "compute")
         error = JobError(message=f"this version of the appliance has no kind of job {job.kind!r}")
         return states.fail(states.interrupt(job), error, self._now())
 
@@ -195,28 +222,56 @@ class Jobs:
         checked: JsonObject = msgspec.to_builtins(order)
         return checked
 
+    def _same(self, kind: JobKind, arguments: JsonObject) -> Job | None:
+        """Return the job that does already what is asked for, and is not about to be given up."""
+        for job in self._active.values() if kind.shared_by else ():
+            run = self._runs.get(job.id)
+            is_same = job.kind == kind.name and all(job.arguments.get(n) == arguments.get(n) for n in kind.shared_by)
+            if is_same and not job.has_ended and (run is None or run.stopped_for is None):
+                return job
+        return None
+
     def _start_waiting(self) -> None:
-        """Start as many jobs as may run, the oldest first."""
-        num_running = sum(job.state == "running" for job in self._active.values())
-        waiting = [job for job in self._active.values() if job.state == "queued"]
-        waiting = [] if self._is_closing else waiting[: max(0, self._settings.max_running - num_running)]
-        for job in waiting:
-            running = states.start(job, self._now())
-            if run := self._runs.get(job.id):
-                run.process.resume()
-                self._remember(running)
-            else:
-                self._runs[job.id] = run = _Run(self._process_of(job))
-                self._remember(running)
-                run.task = asyncio.create_task(self._run(job.id, run))
+        """Start as many jobs as may run, the oldest first, each lane for itself."""
+        limits: dict[Lane, int] = {
+            "compute": self._settings.max_running,
+            "network": self._settings.max_network_running,
+            "serving": self._settings.max_batches_running,
+        }
+        for lane in get_args(Lane):
+            jobs = [job for job in self._active.values() if self._lane(job) == lane]
+            num_running = sum(job.state == "running" for job in jobs)
+            waiting = [] if self._is_closing else [job for job in jobs if job.state == "queued"]
+            for job in waiting[: max(0, limits[lane] - num_running)]:
+                self._begin(job)
+
+    def _lane(self, job: Job) -> Lane:
+        kind = self._kinds.get(job.kind)
+        return "compute" if kind is None else kind.lane
+
+    def _begin(self, job: Job) -> None:
+        running = states.start(job, self._now())
+        if run := self._runs.get(job.id):
+            run.process.resume()
+            self._remember(running)
+        else:
+            self._runs[job.id] = run = _Run(self._process_of(job))
+            self._remember(running)
+            run.task = asyncio.create_task(self._run(job.id, run))
 
     def _process_of(self, job: Job) -> JobProcess:
         folder = self._folders.path(job.id)
-        arguments = msgspec.Raw(msgspec.json.encode(job.arguments))
+        order = JobOrder(
+            id=job.id,
+            arguments=msgspec.Raw(msgspec.json.encode(job.arguments)),
+            home=str(self._home),
+            folder=str(folder),
+            settings=msgspec.Raw(msgspec.json.encode(self._sources.settings.get(job.kind, {}))),
+        )
         return JobProcess(
             self._kinds[job.kind].module,
-            JobOrder(id=job.id, arguments=arguments, home=str(self._home), folder=str(folder)),
-            environ=self._environ,
+            order,
+            environ=self._sources.environ,
             niceness=self._settings.niceness,
             on_progress=lambda progress: self._take_progress(job.id, progress),
         )
@@ -231,11 +286,11 @@ class Jobs:
         except Exception as error:
             logger.exception("job %s failed unexpectedly", job_id)
             result = JobError(message=f"something unexpected happened ({type(error).__name__}); the log says more")
-        is_interrupted = run.stopped_for == "shutdown" and isinstance(result, JobError)
-        if not is_interrupted:
-            await asyncio.to_thread(self._folders.remove, job_id)
+        ended = self._ended(self._active[job_id], run, result)
+        if ended.has_ended:
+            await asyncio.to_thread(self._discard if ended.state == "cancelled" else self._leave, ended)
         del self._runs[job_id]
-        await self._change(self._ended(self._active[job_id], run, result))
+        await self._change(ended)
         self._start_waiting()
 
     async def _work(self, job: Job, run: _Run) -> JsonObject | JobError:
@@ -244,8 +299,9 @@ class Jobs:
         await asyncio.to_thread(self._folders.prepare, job.id, is_kept=self._kinds[job.kind].is_resumable)
         outcome = await run.process.run()
         run.is_over = True
-        if isinstance(outcome, ChildResult) and job.kind in self._finishers:
-            return await self._finishers[job.kind](job, outcome.result)
+        finisher = self._sources.finishers.get(job.kind)
+        if isinstance(outcome, ChildResult) and finisher is not None:
+            return await finisher(job, outcome.result, lambda progress: self._take_progress(job.id, progress))
         return outcome.result if isinstance(outcome, ChildResult) else outcome
 
     def _ended(self, job: Job, run: _Run, result: JsonObject | JobError) -> Job:
@@ -258,12 +314,24 @@ class Jobs:
             return states.cancel(job, self._now())
         return states.fail(job, result, self._now())
 
+    def _discard(self, job: Job) -> None:
+        if discard := self._sources.discarders.get(job.kind):
+            discard(self._folders.path(job.id))
+        self._leave(job)
+
+    def _leave(self, job: Job) -> None:
+        self._folders.remove(job.id)
+
     async def _change(self, job: Job) -> None:
         """Let a job be what it became, here and on the disk."""
         self._remember(job)
-        await self._storage.update(job)
+        notifications = self._sources.notifications
+        deliveries = notifications.of_job(job) if notifications else ()
+        await self._storage.update(job, deliveries)
         if job.has_ended:
             self._active.pop(job.id, None)
+        if notifications and deliveries:
+            notifications.wake()
 
     def _remember(self, job: Job) -> None:
         previous = self._active.get(job.id)
@@ -291,6 +359,7 @@ class Jobs:
                 done=progress.done,
                 total=progress.total,
                 unit=progress.unit,
+                num_failed=progress.num_failed,
             )
         )
         self._wake(job_id)

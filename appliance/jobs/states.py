@@ -51,13 +51,13 @@ def interrupt(job: Job) -> Job:
     return replace(job, state="paused" if job.state == "paused" else "queued", progress=JobProgress())
 
 
-def recover(job: Job, now_s: float) -> Job:
-    """Return the job as a new daemon finds it after the last one died."""
+def recover(job: Job, now_s: float, *, may_be_cause: bool = True) -> Job:
+    """Return the job as a new daemon finds it after the last one died, which not every kind can be the cause of."""
     if job.state != "running":
         return job
     num_interruptions = job.num_interruptions + 1
     found = replace(interrupt(job), num_interruptions=num_interruptions)
-    if num_interruptions < MAX_INTERRUPTIONS:
+    if num_interruptions < MAX_INTERRUPTIONS or not may_be_cause:
         return found
     message = f"the daemon died {num_interruptions} times while this ran; it is not tried again (out of memory?)"
     return fail(found, JobError(message=message), now_s)

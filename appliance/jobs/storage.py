@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
 from appliance.core.jobs import Job, JobId
+from appliance.core.notify import Delivery
 from appliance.errors import StorageError
 
 from .table import JobTable
@@ -25,6 +26,7 @@ class JobStorage:
         self._table: JobTable | None = None
         self._fault: StorageError | None = None
         self._unsaved: dict[JobId, Job] = {}
+        self._untold: list[Delivery] = []
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="jobs")
 
     async def open(self) -> list[Job]:
@@ -42,16 +44,18 @@ class JobStorage:
         table = self._usable()
         await self._do(lambda: table.save([job]))
 
-    async def update(self, job: Job) -> None:
-        """Write a job that changed, with all that could not be written before; a failure is logged."""
+    async def update(self, job: Job, deliveries: Iterable[Delivery] = ()) -> None:
+        """Write a job that changed and who is told, with all that could not be written before; a failure is logged."""
         self._unsaved[job.id] = job
-        batch, table = tuple(self._unsaved.values()), self._usable()
+        self._untold += deliveries
+        batch, told, table = tuple(self._unsaved.values()), tuple(self._untold), self._usable()
         try:
-            await self._do(lambda: table.save(batch))
+            await self._do(lambda: table.save(batch, told))
         except StorageError as error:
             logger.error("job %s is %s, which could not be saved: %s", job.id, job.state, error)
             return
         self._unsaved = {saved.id: saved for saved in self._unsaved.values() if saved not in batch}
+        self._untold = [each for each in self._untold if each not in told]
 
     async def get(self, job_id: JobId) -> Job | None:
         """Return one job. Raises: StorageError."""

@@ -1,15 +1,15 @@
 """The jobs on disk: a row for each, whole. Knows no state's meaning; every method may wait for the disk."""
 
-import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
 from appliance.core.jobs import ENDED, Job, JobId
-from appliance.database import open_database, storage_errors
-from appliance.errors import StorageError
+from appliance.core.notify import Delivery
+from appliance.database import open_database, read_json, storage_errors, transaction
+
+from .notify.outbox import put
 
 MAX_ENDED = 1000
 """So many jobs that have ended are remembered."""
@@ -33,12 +33,13 @@ class JobTable:
         self._path = path
         self._connection = open_database(path)
 
-    def save(self, jobs: Iterable[Job]) -> None:
-        """Write jobs, all or none; they are on the disk when this returns."""
+    def save(self, jobs: Iterable[Job], deliveries: Iterable[Delivery] = ()) -> None:
+        """Write jobs and who is to be told of them, all or nothing; all is on the disk when this returns."""
         rows = [(job.id, job.state, msgspec.json.encode(job).decode()) for job in jobs]
-        with storage_errors(self._path), self._transaction():
+        with storage_errors(self._path), transaction(self._connection):
             self._connection.executemany(_SAVE, rows)
             self._connection.execute(_PRUNE, (MAX_ENDED,))
+            put(self._connection, deliveries)
 
     def get(self, job_id: JobId) -> Job | None:
         """Return one job, None when there is none of that id."""
@@ -57,20 +58,5 @@ class JobTable:
         self._connection.close()
 
     def _read(self, condition: str, *values: str | int) -> list[Job]:
-        with storage_errors(self._path):
-            rows = self._connection.execute(f"SELECT job FROM jobs {condition}", values).fetchall()  # noqa: S608
-        try:
-            return [msgspec.json.decode(row[0], type=Job) for row in rows]
-        except msgspec.DecodeError as error:
-            raise StorageError(f"{self._path} holds a job that cannot be read: {error}") from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._connection.execute("COMMIT")
-        except sqlite3.Error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-            raise
+        query = f"SELECT job FROM jobs {condition}"  # noqa: S608  (conditions of our own)
+        return read_json(self._connection, self._path, query, values, Job)

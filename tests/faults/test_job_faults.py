@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from appliance.core.events import JobProgressed, JobStateChanged, SystemEvent
-from appliance.core.jobs import Job, JobId, JsonObject
+from appliance.core.jobs import Job, JobId, JobProgress, JsonObject, Tell
 from appliance.errors import Conflict, InvalidRequest, JobNotFound
 from appliance.jobs import runner
 from tests.faults.live_jobs import TIMEOUT_S, end, folders, hanging, on_uvloop, processes_of, running, submit, until
@@ -40,7 +40,7 @@ async def test_a_job_is_on_the_disk_before_it_is_acknowledged(tmp_path: Path) ->
 async def test_what_is_no_order_is_refused_and_not_kept(tmp_path: Path) -> None:
     async with running(tmp_path) as jobs:
         wrong: list[tuple[str, JsonObject, str]] = [
-            ("conjure", {}, "there are: play, resumable"),
+            ("conjure", {}, "there are: networking, play, resumable"),
             ("play", {"name": 1}, "Expected `str`"),
             ("play", {"colour": "red"}, "colour"),
             ("play", {"num_progress": -1}, "cannot be negative"),
@@ -208,7 +208,9 @@ async def test_a_kind_that_this_version_does_not_know_fails_instead_of_waiting_f
 
 @on_uvloop
 async def test_a_finisher_takes_over_what_the_child_made_before_its_folder_goes(tmp_path: Path) -> None:
-    async def adopt(job: Job, result: JsonObject) -> JsonObject:
+    async def adopt(job: Job, result: JsonObject, tell: Tell) -> JsonObject:
+        tell(JobProgress(text="adopting"))
+        assert (await jobs.get(job.id)).progress.text == "adopting"
         (tmp_path / "run" / "jobs" / job.id / "half").rename(tmp_path / "model")
         return {"model": "adopted", "from": result["name"]}
 
@@ -221,7 +223,7 @@ async def test_a_finisher_takes_over_what_the_child_made_before_its_folder_goes(
 
 @on_uvloop
 async def test_a_finisher_that_refuses_fails_the_job(tmp_path: Path) -> None:
-    async def refuse(job: Job, result: JsonObject) -> JsonObject:
+    async def refuse(job: Job, result: JsonObject, tell: Tell) -> JsonObject:
         raise Conflict("the name is taken")
 
     async with running(tmp_path, play=refuse) as jobs:

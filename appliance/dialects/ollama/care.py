@@ -1,6 +1,6 @@
 """The care of models: pull, push, create, copy and delete as clients ask for them, and how progress is told."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -14,7 +14,7 @@ Name = Annotated[str, Meta(min_length=1)]
 
 
 class NamedRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of pull, push and delete. Older clients say `name`."""
+    """The body of push and delete. Older clients say `name`."""
 
     model: str | None = None
     name: str | None = None
@@ -74,7 +74,17 @@ Clients compare it with the version that a feature came with, so our own version
 """
 
 
-def name_of(wire: NamedRequest | CreateRequest) -> str:
+class Named(Protocol):
+    """A body that names a model in one of two ways."""
+
+    @property
+    def model(self) -> str | None: ...
+
+    @property
+    def name(self) -> str | None: ...
+
+
+def name_of(wire: Named) -> str:
     """Return the model that is meant. Raises: InvalidRequest."""
     name = wire.model or wire.name
     if not name:
@@ -88,7 +98,9 @@ def uploaded_digest(wire: CreateRequest) -> str | None:
     Raises: InvalidRequest, for what cannot be made here, with the way that leads there.
     """
     if wire.quantize:
-        raise InvalidRequest("'quantize' is not supported here; see: appliance quantize --help", param="quantize")
+        raise InvalidRequest(
+            "'quantize' is not supported here; see: appliance models quantize --help", param="quantize"
+        )
     if wire.adapters:
         raise InvalidRequest("'adapters' are not supported by this version", param="adapters")
     if bool(wire.from_) == bool(wire.files):

@@ -7,14 +7,11 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from appliance.core.admin import InstalledModel, LoadedModelStatus
-from models.facts import ModelFacts
+from appliance.core.template_families import knows_thinking, knows_tools
+from models.finding.facts import ModelFacts
 from models.manifest import ModelPreset
 
 from .moments import FOR_EVER_S, rfc3339
-
-# How templates speak of what a model was made to do
-_TOOLS = ("tools",)
-_THINKING = ("enable_thinking", "<think>", "reasoning_content", "reasoning_effort", "thinking")
 
 
 class ShowRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,11 +162,10 @@ def _capabilities(model: InstalledModel, facts: ModelFacts) -> list[str]:
         return ["embedding"]
     if "completion" not in model.capabilities:
         return list(model.capabilities)
-    template = facts.template or ""
     found = {
         "completion": True,
-        "tools": any(word in template for word in _TOOLS),
-        "thinking": any(word in template for word in _THINKING),
+        "tools": knows_tools(facts.template),
+        "thinking": knows_thinking(facts.template),
         "insert": facts.fills_gaps,
     }
     return [name for name, is_true in found.items() if is_true]

@@ -17,6 +17,7 @@ from .sampling import (
     NotOffered,
     NumTop,
     Positive,
+    cache_wish_of,
     refuse_not_offered,
     sampling_of,
     stop_of,
@@ -94,6 +95,7 @@ def chat_to_core(wire: ChatRequest, id: RequestId, model: str) -> GenerateReques
         timings_per_token=bool(wire.timings_per_token),
         priority=wire.priority or "normal",
         deadline_s=wire.deadline_s,
+        cache=cache_wish_of(wire),
     )
 
 

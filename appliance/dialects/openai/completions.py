@@ -16,6 +16,7 @@ from .sampling import (
     NotOffered,
     NumTop,
     TokenId,
+    cache_wish_of,
     refuse_not_offered,
     sampling_of,
     stop_of,
@@ -84,6 +85,7 @@ def completion_to_core(wire: CompletionRequest, id: RequestId, model: str) -> li
             timings_per_token=bool(wire.timings_per_token),
             priority=wire.priority or "normal",
             deadline_s=wire.deadline_s,
+            cache=cache_wish_of(wire),
         )
         for i, prompt in enumerate(prompts)
     ]

@@ -1,12 +1,13 @@
 """The fields that chat and completions share: their ranges, their meaning in core, and what is refused for now."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from appliance.core.request import Priority
+from appliance.core.response_cache import CacheMode, CacheScope, CacheWish
 from appliance.core.sampling import SamplingParams, StopConditions
 from appliance.errors import InvalidRequest
 
@@ -43,11 +44,12 @@ class StreamOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CacheOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How the cache of responses may be used: a hint that is checked here and has no effect yet."""
+    """How the cache of responses may be used; None: as the settings say."""
 
-    mode: Literal["auto", "off", "force"] = "auto"
+    mode: CacheMode | None = None
     ttl_s: Annotated[float, Meta(gt=0)] | None = None
-    scope: Literal["caller", "shared"] = "caller"
+    scope: CacheScope | None = None
+    semantic: bool = True
 
 
 class GenerationFields(ConstraintFields, frozen=True, kw_only=True):
@@ -107,3 +109,11 @@ def stop_of(fields: GenerationFields, max_tokens: int | None) -> StopConditions:
     """Return when each choice ends."""
     strings = (fields.stop,) if isinstance(fields.stop, str) else tuple(fields.stop or ())
     return StopConditions(max_tokens=max_tokens, strings=strings, ignore_eos=bool(fields.ignore_eos))
+
+
+def cache_wish_of(fields: GenerationFields) -> CacheWish | None:
+    """Return what the caller wants of the response cache, None where nothing was said."""
+    cache = fields.cache
+    if cache is None:
+        return None
+    return CacheWish(mode=cache.mode, ttl_s=cache.ttl_s, scope=cache.scope, semantic=cache.semantic)

@@ -209,21 +209,31 @@ def frame(event: Event) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (str(tag).encode(), encode(event))
 
 
+def number_of(sent: bytes) -> int:
+    """Return the number of an event that was made by `frame`."""
+    return msgspec.json.decode(sent.partition(b"\ndata: ")[2], type=_Numbered).sequence_number
+
+
 def error_frame(error: ApplianceError) -> bytes:
     """Return `error` as the last event of a stream that cannot go on."""
     return frame(ErrorEvent(sequence_number=0, code=error.code, message=error.message, param=error.param))
 
 
-class Frames:
-    """The events of one response so far, as they are sent. An event's number is its place here."""
+class _Numbered(msgspec.Struct):
+    sequence_number: int
 
-    def __init__(self) -> None:
+
+class Frames:
+    """The events of one response so far, as they are sent. Numbers follow each other from the first one on."""
+
+    def __init__(self, first_number: int = 0) -> None:
+        self.first_number = first_number
         self.sent: list[bytes] = []
 
     @property
     def next_number(self) -> int:
         """The number of the next event."""
-        return len(self.sent)
+        return self.first_number + len(self.sent)
 
     def put(self, event: Event) -> None:
         """Add an event."""

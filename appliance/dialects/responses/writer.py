@@ -17,8 +17,9 @@ from .tools import Offer, Offers
 class ResponseWriter:
     """Writes one response. `frames` hold its events so far."""
 
-    def __init__(self, response: Response, wire: ResponseRequest, offers: Offers) -> None:
-        self.frames = Frames()
+    def __init__(self, response: Response, wire: ResponseRequest, offers: Offers, first_number: int = 0) -> None:
+        """Events are numbered from `first_number` on."""
+        self.frames = Frames(first_number)
         self._response = response
         self._offers = offers
         self._is_summary = wire.wants_summary
@@ -50,9 +51,9 @@ class ResponseWriter:
 
     def open(self) -> None:
         """Begin."""
-        self.frames.put(events.Created(sequence_number=0, response=self.response))
+        self.frames.put(events.Created(sequence_number=self.frames.next_number, response=self.response))
         kind = events.Queued if self.is_waiting else events.InProgress
-        self.frames.put(kind(sequence_number=1, response=self.response))
+        self.frames.put(kind(sequence_number=self.frames.next_number, response=self.response))
 
     def add(self, event: RequestEvent) -> None:
         """Take the next event of the engine."""

@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 import msgspec
 import zstandard
 
+from appliance.core.caller import Caller
 from appliance.dialects.responses.items import REFERENCE, Item
-from appliance.dialects.responses.request import PromptRequest
-from appliance.dialects.responses.response import Response, encode, error_of
+from appliance.dialects.responses.request import PromptRequest, ResponseRequest
+from appliance.dialects.responses.response import Response, encode
 from appliance.errors import (
     ConversationNotFound,
     Draining,
@@ -28,6 +29,22 @@ FRAME_END = b"\n\n"
 logger = logging.getLogger(__name__)
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What it takes to begin a response again: who asked for what, and how often it was begun again already."""
+
+    wire: ResponseRequest
+    caller: Caller
+    num_restarts: int = 0
+
+
+class Unfinished(msgspec.Struct, frozen=True, kw_only=True):
+    """A response that the last daemon did not end. `asked` is None where it cannot be read any more."""
+
+    owner: str
+    response: Response
+    asked: Asked | None
+
+
 class KeptResponses:
     """The responses on disk."""
 
@@ -35,18 +52,28 @@ class KeptResponses:
         self._storage = storage
         self._now = now
 
-    async def recover(self) -> None:
-        """Delete what is too old, and let what the last daemon was writing have failed."""
+    async def recover(self) -> list[Unfinished]:
+        """Delete what is too old, and return what the last daemon was writing, the oldest first."""
         now_s = self._now()
         await self._storage.do(lambda table: table.sweep(now_s))
-        for owner, body in await self._storage.do(lambda table: table.unfinished()):
-            response = msgspec.json.decode(body, type=Response)
-            failed = msgspec.structs.replace(response, status="failed", error=error_of(interrupted()))
-            await self.save(owner, failed, await self.inputs(owner, response.id))
-            logger.info("response %s was being written when the last daemon ended; it has failed", response.id)
+        rows = await self._storage.do(lambda table: table.unfinished())
+        return [
+            Unfinished(owner=owner, response=msgspec.json.decode(body, type=Response), asked=_asked(request))
+            for owner, body, request in rows
+        ]
 
-    async def save(self, owner: str, response: Response, inputs: Sequence[Item], frames: Sequence[bytes] = ()) -> None:
-        """Write a response in place of what it was. One that is whole goes into its conversation, too."""
+    async def save(
+        self,
+        owner: str,
+        response: Response,
+        inputs: Sequence[Item],
+        frames: Sequence[bytes] = (),
+        asked: Asked | None = None,
+    ) -> None:
+        """Write a response in place of what it was. One that is whole goes into its conversation, too.
+
+        One that has not ended is kept with what was asked, so that another daemon can begin it again.
+        """
         outputs: list[Item] = [msgspec.json.decode(raw) for raw in response.output]
         conversation = response.conversation if response.status in ("completed", "incomplete") else None
         now_s = self._now()
@@ -60,6 +87,7 @@ class KeptResponses:
                 body=encode(msgspec.structs.replace(response, output=())),
                 previous_id=response.previous_response_id,
                 log=zstandard.compress(b"".join(frames)) if frames else None,
+                request=None if asked is None else msgspec.json.encode(asked),
             )
             table.save(entry, inputs, outputs, now_s)
             if conversation is not None:
@@ -142,6 +170,14 @@ class KeptResponses:
 def interrupted() -> Draining:
     """Return why a response failed that a daemon did not finish."""
     return Draining("the daemon stopped while this response was being written; send it again")
+
+
+def _asked(request: bytes | None) -> Asked | None:
+    try:
+        return None if request is None else msgspec.json.decode(request, type=Asked)
+    except msgspec.DecodeError as error:
+        logger.warning("a background response of another version cannot be begun again: %s", error)
+        return None
 
 
 def _not_found(response_id: str) -> ResponseNotFound:

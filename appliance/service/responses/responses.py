@@ -6,21 +6,29 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, Callable, Sequence
 
+from msgspec.structs import replace
+
 from appliance.core.caller import Caller
 from appliance.core.request import ChatPrompt, RequestId
+from appliance.dialects.responses.events import number_of
 from appliance.dialects.responses.items import Item, take_in
 from appliance.dialects.responses.prompt import prompt_of, response_to_core
 from appliance.dialects.responses.request import PromptRequest, ResponseRequest, check, check_sources
-from appliance.dialects.responses.response import Response, new_response
+from appliance.dialects.responses.response import Response, error_of, new_response
 from appliance.dialects.responses.tools import Offers
 from appliance.dialects.responses.writer import ResponseWriter
-from appliance.errors import ApplianceError, Conflict, InvalidRequest, StorageError
-from appliance.service.generate import EventStream, Generation
+from appliance.errors import ApplianceError, Conflict, Draining, InvalidRequest, StorageError
+from appliance.service.events import EventStream
+from appliance.service.generate import Generation
 
-from .kept import KeptResponses, interrupted
+from .kept import Asked, KeptResponses, Unfinished, interrupted
 from .run import Run, Terms
 from .shortening import Fits, ShorteningStream
 from .storage import ResponseStorage
+
+NUMBERS_OF_A_RUN = 1_000_000
+"""More events than a response has. A run that is begun again goes on so much later: whoever has seen any number of the
+one that was broken off, and asks for what comes after it, is told the new run from its beginning."""
 
 logger = logging.getLogger(__name__)
 
@@ -43,19 +51,23 @@ class Responses:
         self._runs: dict[str, Run] = {}
 
     async def start(self) -> None:
-        """Open the store; what the last daemon was writing has failed."""
+        """Open the store, and begin again with what the last daemon did not end."""
         await self._storage.open()
         if self._storage.is_usable:
             try:
-                await self._kept.recover()
+                for unfinished in await self._kept.recover():
+                    await self._begin_again(unfinished)
             except StorageError as error:
                 logger.error("what is kept of responses could not be looked through: %s", error)
 
     async def close(self) -> None:
-        """Give up what is still being written, and close the store."""
+        """Give up what is still being written, leave what is in the background to the next daemon, close the store."""
         runs = list(self._runs.values())
         for run in runs:
-            run.cancel(interrupted())
+            if run.terms.is_background:
+                run.leave(Draining(f"the daemon is stopping; response {run.id} begins again when it is back"))
+            else:
+                run.cancel(interrupted())
         await asyncio.gather(*(run.task for run in runs))
         await self._storage.close()
 
@@ -68,17 +80,14 @@ class Responses:
         stem = uuid.uuid4().hex
         terms, prompt, offers = await self._understood(wire, owner, stem)
         response = new_response(wire, f"resp_{stem}", model, self._now(), is_stored=terms.is_stored)
-        events = self._started(wire, prompt, RequestId(stem), model, caller)
+        events = await self._started(wire, prompt, RequestId(stem), model, caller)
         if terms.is_background:
             try:
-                await self._kept.save(owner, response, terms.inputs)
+                await self._kept.save(owner, response, terms.inputs, asked=Asked(wire=wire, caller=caller))
             except BaseException:
                 events.cancel()
                 raise
-        run = Run(terms, ResponseWriter(response, wire, offers), events, self._keep, self._now)
-        self._runs[response.id] = run
-        run.task.add_done_callback(lambda _: self._runs.pop(response.id, None))
-        return run
+        return self._begun(terms, ResponseWriter(response, wire, offers), events)
 
     async def prompt(self, wire: PromptRequest, owner: str) -> ChatPrompt:
         """Return the prompt that a request makes, with all that was said before. Raises: as `begin`."""
@@ -101,7 +110,7 @@ class Responses:
         frames = await self._kept.frames(owner, response_id)
         if not frames:
             raise InvalidRequest(f"response {response_id!r} ended without events that could be sent again")
-        return _sent_again(frames[after + 1 :])
+        return _sent_again(frames[max(0, after + 1 - number_of(frames[0])) :])
 
     async def inputs(self, owner: str, response_id: str) -> Sequence[Item]:
         """Return what came in for a response, the oldest first. Raises: ResponseNotFound, StorageError."""
@@ -127,6 +136,34 @@ class Responses:
             await _stopped(run)
         await self._kept.delete(owner, response_id)
 
+    async def _begin_again(self, unfinished: Unfinished) -> None:
+        """Start a response anew under its id; one that cannot be started has failed. Raises: StorageError."""
+        owner, response, asked = unfinished.owner, unfinished.response, unfinished.asked
+        inputs = await self._kept.inputs(owner, response.id)
+        try:
+            if asked is None:
+                raise interrupted()
+            asked = replace(asked, num_restarts=asked.num_restarts + 1)
+            await self._kept.save(owner, response, inputs, asked=asked)
+            prompt, offers = prompt_of(asked.wire, [*await self._kept.history(asked.wire, owner), *inputs])
+            core_id = RequestId(f"{response.id.partition('_')[2]}-{asked.num_restarts}")
+            events = await self._started(asked.wire, prompt, core_id, response.model, asked.caller)
+        except StorageError:
+            raise
+        except ApplianceError as error:
+            await self._kept.save(owner, replace(response, status="failed", error=error_of(error)), inputs)
+            logger.info("response %s could not begin again and has failed: %s", response.id, error)
+            return
+        terms = Terms(owner=owner, inputs=inputs, is_stored=True, is_background=True)
+        self._begun(terms, ResponseWriter(response, asked.wire, offers, NUMBERS_OF_A_RUN * asked.num_restarts), events)
+        logger.info("response %s, which the last daemon did not end, begins again", response.id)
+
+    def _begun(self, terms: Terms, writer: ResponseWriter, events: EventStream) -> Run:
+        run = Run(terms, writer, events, self._keep, self._now)
+        self._runs[run.id] = run
+        run.task.add_done_callback(lambda _: self._runs.pop(run.id, None))
+        return run
+
     async def _understood(self, wire: ResponseRequest, owner: str, stem: str) -> tuple[Terms, ChatPrompt, Offers]:
         inputs, prompt, offers = await self._read(wire, owner, stem)
         terms = Terms(owner=owner, inputs=inputs, is_stored=self._is_stored(wire), is_background=bool(wire.background))
@@ -143,13 +180,14 @@ class Responses:
             raise InvalidRequest("there is nothing to answer: no text in 'input', and none before it", param="input")
         return inputs, prompt, offers
 
-    def _started(
+    async def _started(
         self, wire: ResponseRequest, prompt: ChatPrompt, id: RequestId, model: str, caller: Caller
     ) -> EventStream:
         core = response_to_core(wire, prompt, id, model)
+        events = (await self._generation.answer([core], caller)).events
         if wire.truncation == "auto":
-            return ShorteningStream(self._generation, core, caller, self._fits)
-        return self._generation.generate([core], caller)
+            return ShorteningStream(events, self._generation, core, caller, self._fits)
+        return events
 
     def _is_stored(self, wire: ResponseRequest) -> bool:
         if wire.store is False:

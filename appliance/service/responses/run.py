@@ -11,7 +11,7 @@ from appliance.dialects.responses.response import Response
 from appliance.dialects.responses.writer import ResponseWriter
 from appliance.errors import ApplianceError, BackendError
 from appliance.scheduler.queue_place import QueuePlace
-from appliance.service.generate import EventStream
+from appliance.service.events import EventStream
 
 PATIENCE_S = 2.0
 """So long an error keeps its HTTP status; then the stream begins, whatever becomes of it."""
@@ -54,6 +54,7 @@ class Run:
         self._num_shown = 0
         self._is_over = False
         self._is_cancelled = False
+        self._is_left = False
         self._cause: ApplianceError | None = None
         self._news = asyncio.Event()
         writer.open()
@@ -80,6 +81,12 @@ class Run:
         self._cause = why
         self._events.cancel()
 
+    def leave(self, why: ApplianceError) -> None:
+        """Stop soon, for another daemon to begin it again: nothing is kept, and `why` is all that followers hear."""
+        self._is_left = True
+        self._cause = why
+        self._events.cancel()
+
     async def finished(self) -> Response:
         """Return the response once it is over. Raises: ApplianceError, for one that failed."""
         await asyncio.shield(self.task)
@@ -89,7 +96,7 @@ class Run:
 
     async def follow(self, after: int = -1) -> AsyncGenerator[bytes, None]:
         """Yield the events behind number `after`, those to come, too. Raises: the error of one that never began."""
-        at = after + 1
+        at = max(0, after + 1 - self._writer.frames.first_number)
         while True:
             news = self._news
             if at < self._num_shown:
@@ -97,7 +104,7 @@ class Run:
                 yield b"".join(more)
             elif not self._is_over:
                 await news.wait()
-            elif self._num_shown == 0 and self._refusal is not None:
+            elif self._refusal is not None and (self._num_shown == 0 or self._is_left):
                 raise self._refusal
             else:
                 return
@@ -132,10 +139,11 @@ class Run:
 
     def _fail(self, error: ApplianceError) -> None:
         self._refusal = error
-        self._writer.fail(error)
+        if not self._is_left:
+            self._writer.fail(error)
 
     async def _close(self) -> None:
-        if self._refusal is None or self._num_shown:
+        if self._refusal is None or (self._num_shown and not self._is_left):
             try:
                 await self._keep(self)
             except Exception:

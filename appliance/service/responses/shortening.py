@@ -10,7 +10,8 @@ from appliance.core.request import ChatPrompt, GenerateRequest, RequestId
 from appliance.dialects.responses.truncation import num_to_leave_out, num_turns, without_oldest
 from appliance.errors import ContextLengthExceeded
 from appliance.scheduler.queue_place import QueuePlace
-from appliance.service.generate import EventStream, Generation
+from appliance.service.events import EventStream
+from appliance.service.generate import Generation
 
 Fits = Callable[[GenerateRequest], Awaitable[bool]]
 """Whether a request leaves room for an answer."""
@@ -19,13 +20,16 @@ Fits = Callable[[GenerateRequest], Awaitable[bool]]
 class ShorteningStream:
     """The events of a request, or of what is left of it where it does not fit. It is read once, by one task."""
 
-    def __init__(self, generation: Generation, request: GenerateRequest, caller: Caller, fits: Fits) -> None:
+    def __init__(
+        self, first: EventStream, generation: Generation, request: GenerateRequest, caller: Caller, fits: Fits
+    ) -> None:
+        """`first` are the events of the request as it is."""
         self._generation = generation
         self._request = request
         self._caller = caller
         self._fits = fits
         self._is_cancelled = False
-        self._stream: EventStream = generation.generate([request], caller)
+        self._stream = first
 
     async def __aiter__(self) -> AsyncIterator[RequestEvent]:
         try:
@@ -37,7 +41,7 @@ class ShorteningStream:
             if shorter is None:
                 raise error
         if not self._is_cancelled:
-            self._stream = self._generation.generate([shorter], self._caller)
+            self._stream = (await self._generation.answer([shorter], self._caller)).events
             async for event in self._stream:
                 yield event
 

@@ -20,11 +20,11 @@ Kind = Literal["response", "conversation"]
 Side = Literal["in", "out"]
 
 _SAVE = """
-INSERT INTO kept (id, owner, kind, status, previous_id, used_s, num_bytes, body, log)
-VALUES (:id, :owner, :kind, :status, :previous_id, :used_s, :num_bytes, :body, :log)
+INSERT INTO kept (id, owner, kind, status, previous_id, used_s, num_bytes, body, log, request)
+VALUES (:id, :owner, :kind, :status, :previous_id, :used_s, :num_bytes, :body, :log, :request)
 ON CONFLICT (id) DO UPDATE SET
     status = excluded.status, used_s = excluded.used_s, num_bytes = excluded.num_bytes,
-    body = excluded.body, log = excluded.log
+    body = excluded.body, log = excluded.log, request = excluded.request
 RETURNING number
 """
 _ADD_ITEM = "INSERT INTO kept_items (holder, side, id, item) VALUES (?, ?, ?, ?)"
@@ -54,7 +54,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One response or conversation as it is kept. `body` is its JSON without items; `log` its stream, compressed."""
+    """One response or conversation as it is kept. `body` is its JSON without items; `log` its stream, compressed.
+
+    `request` is what it takes to begin it again, as JSON, for as long as it has not ended.
+    """
 
     id: str
     owner: str
@@ -63,6 +66,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     previous_id: str | None = None
     log: bytes | None = None
+    request: bytes | None = None
 
 
 class KeptTable:
@@ -81,11 +85,12 @@ class KeptTable:
         with self._transaction():
             items = [("in", item) for item in inputs] + [("out", item) for item in outputs]
             rows = [(side, item["id"], _encode(item).decode()) for side, item in items]
-            num_bytes = len(entry.body) + len(entry.log or b"") + sum(len(row[2]) for row in rows)
+            texts_bytes = len(entry.body) + len(entry.request or b"") + sum(len(row[2]) for row in rows)
             values = msgspec.structs.asdict(entry) | {
                 "body": entry.body.decode(),
+                "request": None if entry.request is None else entry.request.decode(),
                 "used_s": now_s,
-                "num_bytes": num_bytes,
+                "num_bytes": texts_bytes + len(entry.log or b""),
             }
             number = self._connection.execute(_SAVE, values).fetchone()[0]
             self._connection.execute("DELETE FROM kept_items WHERE holder = ?", (number,))
@@ -157,13 +162,13 @@ class KeptTable:
             return False
         return self._delete("DELETE FROM kept_items WHERE holder = ? AND id = ?", (number, item_id))
 
-    def unfinished(self) -> list[tuple[str, bytes]]:
-        """Return owner and body of the responses that were being written when the last daemon ended."""
+    def unfinished(self) -> list[tuple[str, bytes, bytes | None]]:
+        """Return owner, body and request of the responses that the last daemon did not end, the oldest first."""
         with storage_errors(self._path):
             rows = self._connection.execute(
-                "SELECT owner, body FROM kept WHERE status IN ('queued', 'in_progress')"
+                "SELECT owner, body, request FROM kept WHERE status IN ('queued', 'in_progress') ORDER BY number"
             ).fetchall()
-        return [(owner, body.encode()) for owner, body in rows]
+        return [(owner, body.encode(), None if request is None else request.encode()) for owner, body, request in rows]
 
     def sweep(self, now_s: float) -> None:
         """Delete what nobody used for long, and of the rest the longest unused while it is too much."""

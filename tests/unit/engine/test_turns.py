@@ -130,6 +130,12 @@ def test_a_callers_only_prompt_is_read_alone_if_that_is_quick() -> None:
     assert not is_read_alone(seat(9, "one"), [], 0.01, TARGET_S)
 
 
+def test_a_caller_does_not_wait_behind_its_own_batches() -> None:
+    batch = [seat(number, "one", BATCH) for number in range(8)]
+    assert is_read_alone(seat(9, "one", INTERACTIVE), batch, 0.01, TARGET_S)
+    assert not is_read_alone(seat(9, "one", INTERACTIVE), [*batch, seat(8, "one", INTERACTIVE)], 0.01, TARGET_S)
+
+
 def test_nobody_pauses_for_a_prompt_of_a_lower_class() -> None:
     assert is_read_alone(seat(9, "one", INTERACTIVE), [seat(0, "other", BATCH)], 0.01, TARGET_S)
     assert not is_read_alone(seat(9, "one", BATCH), [seat(0, "other"), seat(1, "more", BATCH)], 0.01, TARGET_S)

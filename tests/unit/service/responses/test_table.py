@@ -103,9 +103,17 @@ def test_a_conversation_counts_what_is_added(table: KeptTable) -> None:
 
 def test_only_what_is_unfinished_is_found_as_such(table: KeptTable) -> None:
     save(table, "a", 0)
-    entry = Entry(id="b", owner="me", kind="response", status="in_progress", body=b'{"b":1}')
+    entry = Entry(id="b", owner="me", kind="response", status="queued", body=b'{"b":1}', request=b'{"c":2}')
     table.save(entry, [], [], 0)
-    assert table.unfinished() == [("me", b'{"b":1}')]
+    assert table.unfinished() == [("me", b'{"b":1}', b'{"c":2}')]
+
+
+def test_what_was_asked_is_forgotten_when_it_has_ended(table: KeptTable) -> None:
+    entry = Entry(id="a", owner="me", kind="response", status="queued", body=b"{}", request=b'{"c":2}')
+    table.save(entry, [], [], 0)
+    save(table, "a", 1)
+    assert table.unfinished() == []
+    assert table._connection.execute("SELECT request FROM kept").fetchall() == [(None,)]
 
 
 def test_a_full_disk_is_an_error_and_keeps_what_was(table: KeptTable) -> None:

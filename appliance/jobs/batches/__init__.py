@@ -1,0 +1,1 @@
+"""Batches: many requests in a file, worked off in a child process that asks the daemon like any client."""

@@ -1,0 +1,72 @@
+"""One POST to an address that is checked when it is resolved, and to that very IP address. Follows no redirect."""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+
+from .places import AllowList, Place, place_of
+from .states import DeliveryFailed
+
+TIMEOUT_S = 20.0
+MAX_HEAD_LINES = 100
+
+
+async def post(url: str, headers: Mapping[str, str], body: bytes, allowed: AllowList) -> None:
+    """Return once the receiver has said that it has it. Raises: DeliveryFailed."""
+    place = place_of(url)
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            status = await _ask(place, await _resolve(place, allowed), _head(place, headers, len(body)) + body)
+    except TimeoutError:
+        raise DeliveryFailed(f"{place.host} did not answer within {TIMEOUT_S:.0f} s") from None
+    except (OSError, ValueError, asyncio.IncompleteReadError) as error:
+        raise DeliveryFailed(f"{place.host} could not be reached: {error or type(error).__name__}") from error
+    if not 200 <= status < 300:
+        # "Gone" is how a receiver says that it wants to hear no more
+        raise DeliveryFailed(f"{place.host} answered with status {status}", is_final=status == 410)
+
+
+async def _resolve(place: Place, allowed: AllowList) -> str:
+    """Return the IP address to connect to. Every one that the name has must be allowed: any may be taken next time."""
+    found = await asyncio.get_running_loop().getaddrinfo(place.host, place.port, type=1)
+    addresses = list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
+    for address in addresses:
+        if refusal := allowed.ip_refusal(address):
+            raise DeliveryFailed(f"{place.host} is not told: {refusal}")
+    return addresses[0]
+
+
+async def _ask(place: Place, ip: str, message: bytes) -> int:
+    """Send the request and return the status of the answer, of which nothing else is read."""
+    is_tls = place.scheme == "https"
+    reader, writer = await asyncio.open_connection(
+        ip,
+        place.port,
+        ssl=ssl.create_default_context() if is_tls else None,
+        server_hostname=place.host if is_tls else None,
+    )
+    try:
+        writer.write(message)
+        await writer.drain()
+        status = await _status(reader)
+        while 100 <= status < 200:
+            for _ in range(MAX_HEAD_LINES):
+                if not (await reader.readline()).strip():
+                    break
+            status = await _status(reader)
+        return status
+    finally:
+        writer.close()
+
+
+async def _status(reader: asyncio.StreamReader) -> int:
+    words = (await reader.readline()).split(maxsplit=2)
+    if len(words) < 2 or not words[0].startswith(b"HTTP/1."):
+        raise ValueError("it does not speak HTTP/1.1")
+    return int(words[1])
+
+
+def _head(place: Place, headers: Mapping[str, str], num_bytes: int) -> bytes:
+    own = {"Host": place.authority, "User-Agent": "appliance", "Connection": "close", "Content-Length": str(num_bytes)}
+    lines = [f"POST {place.path} HTTP/1.1", *(f"{name}: {value}" for name, value in {**own, **headers}.items())]
+    return "\r\n".join([*lines, "", ""]).encode("ascii")

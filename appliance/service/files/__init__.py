@@ -1,0 +1,1 @@
+"""Files of callers: sent for batches, made by them, kept by owner until they are deleted or expire."""
