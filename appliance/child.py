@@ -25,22 +25,31 @@ Progress = Callable[[str, float, float | None, str], None]
 
 
 class Reporter:
-    """What a job's work is given: `folder` to write in, `home` to read in, and a way to say how far it is."""
+    """What a job's work is given: `folder` to write in, `home` to read in, and a way to say how far it is.
 
-    def __init__(self, events: BinaryIO, home: Path, folder: Path) -> None:
+    `settings` are the daemon's for this kind of job, as JSON.
+    """
+
+    def __init__(self, events: BinaryIO, home: Path, folder: Path, settings: bytes = b"{}") -> None:
         self.home = home
         self.folder = folder
+        self.settings = settings
         self._events = events
         self._said_s = float("-inf")
         self._text = ""
 
     def progress(self, text: str, done: float = 0.0, total: float | None = None, unit: str = "ratio") -> None:
         """Say how far the work is. Cheap: of many calls a second with the same `text` only some are sent."""
+        self.tell(JobProgress(text=text, done=done, total=total, unit=unit))
+
+    def tell(self, progress: JobProgress) -> None:
+        """Say all of it at once, as cheaply."""
         now_s = time.monotonic()
-        if text == self._text and now_s < self._said_s + PROGRESS_EVERY_S and done != total:
+        is_whole = progress.done == progress.total
+        if progress.text == self._text and now_s < self._said_s + PROGRESS_EVERY_S and not is_whole:
             return
-        self._said_s, self._text = now_s, text
-        self._send(JobProgress(text=text, done=done, total=total, unit=unit))
+        self._said_s, self._text = now_s, progress.text
+        self._send(progress)
 
     def _send(self, event: ChildEvent) -> None:
         self._events.write(msgspec.json.encode(event) + b"\n")
@@ -55,7 +64,7 @@ def run_child(work: Callable[[Arguments, Reporter], msgspec.Struct], arguments: 
     orders, events = _take_pipes()
     order = msgspec.json.decode(orders.readline(), type=JobOrder)
     threading.Thread(target=_die_with_daemon, args=(orders,), daemon=True).start()
-    reporter = Reporter(events, Path(order.home), Path(order.folder))
+    reporter = Reporter(events, Path(order.home), Path(order.folder), bytes(order.settings))
     last: ChildEvent
     try:
         result = work(msgspec.json.decode(order.arguments, type=arguments), reporter)

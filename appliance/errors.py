@@ -67,6 +67,27 @@ class UploadNotFound(ApplianceError):
     code = "upload_not_found"
 
 
+class FileNotFound(ApplianceError):
+    """The caller has no file of that id."""
+
+    status = 404
+    code = "file_not_found"
+
+
+class TaskNotFound(ApplianceError):
+    """The caller has no task of that id."""
+
+    status = 404
+    code = "task_not_found"
+
+
+class BatchNotFound(ApplianceError):
+    """The caller has no batch of that id."""
+
+    status = 404
+    code = "batch_not_found"
+
+
 class JobNotFound(ApplianceError):
     """There is no job of that id."""
 
@@ -150,10 +171,24 @@ class DeadlineExceeded(ApplianceError):
     code = "deadline_exceeded"
 
 
+class NotCached(ApplianceError):
+    """The answer would have to be computed, and the request forbids that (RFC 9111, section 5.2.1.7)."""
+
+    status = 504
+    code = "not_cached"
+
+
 class StorageError(ApplianceError):
     """What must be kept on disk cannot be read or written."""
 
     code = "storage_error"
+
+
+class SourceFailed(ApplianceError):
+    """A source of models does not have what was asked for, or cannot be reached."""
+
+    status = 502
+    code = "source_failed"
 
 
 class BackendError(ApplianceError):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from pathlib import Path
 
 from appliance.core.admin import LoadedModelStatus
 from appliance.core.caller import Caller
@@ -135,6 +136,7 @@ class FakeScheduler:
         self.pins: list[tuple[str, bool]] = []
         self.kept: list[tuple[str, float]] = []
         self.unloaded: list[str] = []
+        self.renewed: list[str] = []
         self.submitted: asyncio.Queue[RequestId] = asyncio.Queue()
         self.cancelled: asyncio.Queue[RequestId] = asyncio.Queue()
         self.inboxes: dict[RequestId, Inbox] = {}
@@ -180,6 +182,9 @@ class FakeScheduler:
         inbox = self.inboxes[request_id]
         inbox.error = error
         inbox.close()
+
+    def renew(self, model: str) -> None:
+        self.renewed.append(model)
 
     async def count(self, request: ReadRequest) -> PromptRead | None:
         return None
@@ -241,3 +246,15 @@ def load_plan(model: str = "guide", *, context_tokens: int = 2048, estimated_byt
         estimated_bytes=estimated_bytes,
         reasons=("chosen by a test",),
     )
+
+
+class FakeReport:
+    """What a job's work is given, as a reporter that remembers what it was told."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.folder = home, home / "jobs" / "one"
+        self.folder.mkdir(parents=True)
+        self.told: list[tuple[str, float]] = []
+
+    def progress(self, text: str, done: float = 0.0, total: float | None = None, unit: str = "ratio") -> None:
+        self.told.append((text, done))

@@ -33,6 +33,7 @@ class Play(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     fails: str = ""
     crashes: bool = False
     exits: bool = False
+    shows_settings: bool = False
     name: str = ""
 
     def __post_init__(self) -> None:
@@ -51,6 +52,14 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
 KINDS = (
     JobKind(name="play", module="tests.job_child", arguments=Play),
     JobKind(name="resumable", module="tests.job_child", arguments=Play, is_resumable=True),
+    JobKind(
+        name="networking",
+        module="tests.job_child",
+        arguments=Play,
+        is_resumable=True,
+        lane="network",
+        shared_by=("name", "fails"),
+    ),
 )
 
 
@@ -83,7 +92,8 @@ def play(arguments: Play, report: Reporter) -> Played:
         raise DoesNotFit(arguments.fails)
     if arguments.crashes:
         raise ZeroDivisionError("by zero")
-    return Played(name=arguments.name, files=files, niceness=os.getpriority(os.PRIO_PROCESS, 0))
+    name = report.settings.decode() if arguments.shows_settings else arguments.name
+    return Played(name=name, files=files, niceness=os.getpriority(os.PRIO_PROCESS, 0))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,10 @@ from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp
 
 from appliance.errors import ApplianceError
+from appliance.jobs.batches.batches import Batches
 from appliance.jobs.jobs import Jobs
+from appliance.jobs.notify.notifications import Notifications
+from appliance.jobs.tasks.tasks import Tasks
 from appliance.ops.doctor.doctor import Doctor
 from appliance.ops.feed import Feed
 from appliance.ops.keys import KeyStore
@@ -19,13 +22,19 @@ from appliance.ops.metrics import Metrics
 from appliance.ops.ready import Readiness
 from appliance.ops.report import StatusReport
 from appliance.ops.requests import RequestLog
+from appliance.service.adapter_care import AdapterCare
+from appliance.service.answers.cache import ResponseCache
 from appliance.service.care import ModelCare
+from appliance.service.catalogue import CatalogueService
 from appliance.service.copies import ModelCopies
+from appliance.service.feedback import FeedbackBook
+from appliance.service.files.files import Files
 from appliance.service.generate import Generation
 from appliance.service.installed import Installed
 from appliance.service.kernels import KernelCare
 from appliance.service.responses.conversations import Conversations
 from appliance.service.responses.responses import Responses
+from appliance.service.store_care import StoreCare
 from appliance.service.vocabulary import Vocabularies
 from appliance.settings import ServerSettings
 
@@ -35,12 +44,18 @@ from .errors import ClientGone, render_appliance_error, render_client_gone, rend
 from .gate import Gate
 from .openapi import ApiDocument
 from .routes import (
+    adapters,
     admin,
+    answers,
     anthropic,
+    batches,
+    catalogue,
     conversations,
     doctor,
     encoding,
     feed,
+    feedback,
+    files,
     hardware,
     health,
     inference,
@@ -50,9 +65,13 @@ from .routes import (
     models,
     ollama,
     ollama_models,
+    ollama_pull,
+    pulls,
     requests,
     responses,
     schema,
+    store,
+    tasks,
     vocabulary,
 )
 from .sse import StreamTiming
@@ -69,14 +88,23 @@ _ROUTES = (
     *(anthropic.create_message, anthropic.count_tokens),
     *(ollama.chat, ollama.generate, ollama.embed, ollama.embeddings),
     *(ollama_models.root, ollama_models.version, ollama_models.list_models, ollama_models.list_running),
-    *(ollama_models.show_model, ollama_models.pull, ollama_models.push, ollama_models.create),
+    *(ollama_models.show_model, ollama_pull.pull, ollama_models.push, ollama_models.create),
     *(ollama_models.copy_model, ollama_models.delete_model, ollama_models.find_blob, ollama_models.upload_blob),
     *(encoding.create_embeddings, encoding.rerank, encoding.score),
     *(vocabulary.tokenize, vocabulary.detokenize, vocabulary.apply_template),
     *(admin.status, admin.list_models, admin.get_model, admin.add_model, admin.remove_model),
     *(admin.load_model, admin.unload_model, admin.pin_model),
+    *(catalogue.list_catalogue, catalogue.fit_model, catalogue.import_catalogue),
+    *(store.alias_model, store.list_versions, store.roll_back_model, store.collect_garbage, store.scrub_models),
+    *(adapters.list_adapters, adapters.add_adapter, adapters.remove_adapter),
     *(requests.list_requests, requests.cancel_request),
     *(feed.follow_events, feed.list_logs),
+    *(answers.show_cache, answers.clear_cache),
+    *(files.upload_file, files.list_files, files.get_file, files.get_file_content, files.delete_file),
+    *(tasks.infer, tasks.list_tasks, tasks.get_task, tasks.follow_task, tasks.retry_task, tasks.cancel_task),
+    *(feedback.give_feedback, feedback.list_feedback, feedback.export_feedback),
+    *(batches.create_batch, batches.list_batches, batches.get_batch, batches.cancel_batch),
+    *(pulls.pull_model,),
     *(making.convert_model, making.quantize_model),
     *(kernels.compile_model, kernels.list_kernels, kernels.clean_kernels, kernels.tune_kernels),
     *(admin.list_keys, admin.create_key, admin.revoke_key),
@@ -93,11 +121,15 @@ class Parts:
     server: ServerSettings
     installed: Installed
     generation: Generation
+    answers: ResponseCache
     responses: Responses
     conversations: Conversations
     vocabularies: Vocabularies
     care: ModelCare
     copies: ModelCopies
+    catalogue: CatalogueService
+    store: StoreCare
+    adapters: AdapterCare
     kernels: KernelCare
     keys: KeyStore
     metrics: Metrics
@@ -108,6 +140,11 @@ class Parts:
     machine: Machine
     doctor: Doctor
     jobs: Jobs
+    files: Files
+    batches: Batches
+    tasks: Tasks
+    notifications: Notifications
+    feedback: FeedbackBook
     timing: StreamTiming
 
 

@@ -42,9 +42,14 @@ def _show(arguments: argparse.Namespace, context: Context) -> int:
     return DONE
 
 
+_OFF = ("server.ollama_port", "cache.semantic_model", "jobs.batch_window")
+"""None switches these off, or says that nothing limits them."""
+
+
 def _shown(key: str, value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(value) or "(none)"
     if value is None:
-        return "(none)" if key == "server.ollama_port" else "(chosen by the machine)"
+        is_none = key in _OFF or key.startswith(("downloads.", "notify."))
+        return "(none)" if is_none else "(chosen by the machine)"
     return str(value)

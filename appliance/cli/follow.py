@@ -6,6 +6,7 @@ from appliance.client import Client
 from appliance.core.jobs import Job
 from appliance.core.units import format_seconds
 
+from .comparison import comparison_of, comparison_text
 from .context import Context
 from .exits import DONE, FAILED, INTERRUPTED
 from .made import loss_in_words, model_made_by
@@ -47,11 +48,21 @@ def _watch(context: Context, client: Client, job: Job) -> Job:
     return job
 
 
+def _notes(job: Job) -> list[str]:
+    """Return what a job found worth knowing beside its end."""
+    notes = (job.result or {}).get("notes")
+    return [str(note) for note in notes] if isinstance(notes, list) else []
+
+
 def _tell_end(job: Job) -> None:
     took = "" if job.duration_s is None else f" after {format_seconds(job.duration_s)}"
     if job.error is None:
         print(f"{job.id} is {job.state}{took}")
-        if note := (job.result or {}).get("note"):
+        for known in _notes(job):
+            print(f"  {printable(known)}")
+        if comparison := comparison_of(job):
+            print(comparison_text(comparison))
+        elif note := (job.result or {}).get("note"):
             print(printable(str(note)))
         elif made := model_made_by(job):
             loss = "" if made.quality is None else f", {loss_in_words(made.quality)}"

@@ -11,6 +11,7 @@ from appliance.core.jobs import Job, JsonObject
 from appliance.core.units import format_seconds
 
 from .arguments import Group, Run, add_command, add_parser
+from .comparison import comparison_of, comparison_text
 from .context import Context
 from .exits import DONE
 from .follow import follow
@@ -18,7 +19,7 @@ from .made import loss_facts, model_made_by
 from .output import fields, print_json, printable, table
 
 DESCRIPTION = """
-List, follow, pause and cancel the daemon's jobs: conversions and other work that takes long.
+List, follow, pause and cancel the daemon's jobs: downloads, conversions and other work that takes long.
 
 A job goes on when this command ends, and after a crash or a restart of the daemon it is run again.
 """
@@ -89,7 +90,10 @@ def _show(arguments: argparse.Namespace, context: Context) -> int:
     if context.is_json:
         print_json(job)
         return DONE
+    comparison = comparison_of(job)
     print(fields(_facts(job)))
+    if comparison is not None:
+        print(comparison_text(comparison))
     for line in job.error.log if job.error else ():
         print(f"  {printable(line)}")
     return DONE
@@ -111,6 +115,8 @@ def _facts(job: Job) -> list[tuple[str, str | None]]:
         facts.append(("error", job.error.message))
     if made := model_made_by(job):
         return [*facts, ("made", made.model), *loss_facts(made.quality)]
+    if comparison_of(job) is not None:
+        return facts
     return facts if job.result is None else [*facts, ("result", _in_words(job.result))]
 
 
@@ -126,15 +132,29 @@ def _in_words(values: JsonObject) -> str:
 
 def _subject(job: Job) -> str:
     """Return what the job works on; of a path the last part."""
-    return printable(str(job.arguments.get("model", "-"))).rstrip("/").rpartition("/")[2]
+    subject = job.arguments.get("model") or job.arguments.get("batch") or "-"
+    return printable(str(subject)).rstrip("/").rpartition("/")[2]
 
 
 def _progress(job: Job) -> str:
     """Return how far a job is, or how long one took that has ended."""
+    counts = _counts(job)
     if job.ended_s is not None:
-        return "-" if job.duration_s is None else f"took {format_seconds(job.duration_s)}"
-    ratio = f" {job.progress.done / job.progress.total:.0%}" if job.progress.total else ""
-    return (job.progress.text + ratio).strip() or "-"
+        took = None if job.duration_s is None else f"took {format_seconds(job.duration_s)}"
+        return ", ".join(filter(None, (counts, took))) or "-"
+    ratio = f" {job.progress.done / job.progress.total:.0%}" if job.progress.total and not counts else ""
+    left_s = job.progress.left_s if job.state == "running" else None
+    left = None if left_s is None else f"{format_seconds(max(1, round(left_s)))} left"
+    return ", ".join(filter(None, ((job.progress.text + ratio).strip(), counts, left))) or "-"
+
+
+def _counts(job: Job) -> str | None:
+    """Return how many of its requests a batch has asked, and how many of them in vain; None for another job."""
+    progress = job.progress
+    if progress.unit != "requests" or not progress.total:
+        return None
+    failed = f", {progress.num_failed} failed" if progress.num_failed else ""
+    return f"{progress.done:.0f} of {progress.total:.0f} requests{failed}"
 
 
 def _time(seconds: float | None) -> str | None:

@@ -14,8 +14,8 @@ from .output import print_json, table
 DESCRIPTION = """
 Compile models for this very processor, see what is compiled, and tune it.
 
-Where our own kernels are known to be faster, models in Q4_0 and Q8_0 are compiled when they are added. Any other model
-of the Llama family can be compiled by hand.
+Where our own kernels are known to be faster, models in Q4_0 and Q8_0 are compiled when they are added, and so are
+folders of safetensors, which run on nothing else. Any other model of the Llama family can be compiled by hand.
 """
 EXAMPLES = """
 appliance kernels list
@@ -26,7 +26,8 @@ COMPILE_DESCRIPTION = """
 Make an installed model ready for our own kernels; it runs on them from the next time it is loaded.
 
 Q4_0 and Q8_0 keep their weights as they are. All others are quantized anew, to 8 bits: larger than 4 bits, a little
-less exact than what they were made from. The file itself stays as it is; beside it the weights are kept once more.
+less exact than what they were made from. 4 bits are smaller and faster, and lose more. The files themselves stay as
+they are; beside them the weights are kept once more.
 """
 LIST_DESCRIPTION = """
 List what is compiled: for which processor, kernels and compiler, how large, and how many tokens a second it read in a
@@ -49,6 +50,8 @@ def register(group: Group) -> None:
     examples = "appliance kernels compile qwen3-0.6b\nappliance kernels compile qwen3-0.6b --json"
     compile_ = add_command(commands, "compile", _compile, "make a model ready", COMPILE_DESCRIPTION, examples)
     compile_.add_argument("name", metavar="NAME", help="the model's name, as 'appliance models list' shows it")
+    text = "of weights that are neither Q4_0 nor Q8_0 (default: as before, else 8)"
+    compile_.add_argument("--bits", type=int, choices=(4, 8), help=text)
     examples = "appliance kernels list\nappliance kernels list --json"
     add_command(commands, "list", _list, "list what is compiled", LIST_DESCRIPTION, examples)
     examples = "appliance kernels tune\nappliance kernels tune qwen3-0.6b"
@@ -60,7 +63,7 @@ def register(group: Group) -> None:
 
 def _compile(arguments: argparse.Namespace, context: Context) -> int:
     client = context.client()
-    return follow(context, client, client.compile_model(arguments.name))
+    return follow(context, client, client.compile_model(arguments.name, arguments.bits))
 
 
 def _tune(arguments: argparse.Namespace, context: Context) -> int:
@@ -80,11 +83,13 @@ def _list(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def _row(compiled: CompiledModel) -> tuple[str, ...]:
-    marks = [
-        mark
-        for mark, is_set in (("old", not compiled.is_current), (f"{compiled.num_tuned} tuned", compiled.num_tuned > 0))
-        if is_set
-    ]
+    possible = (
+        ("old", not compiled.is_current),
+        (f"{compiled.bits} bits", compiled.bits != 8),
+        (f"{compiled.num_tuned} tuned", compiled.num_tuned > 0),
+        ("compiled at each start: no linker", not compiled.has_step),
+    )
+    marks = [mark for mark, is_set in possible if is_set]
     return (
         " ".join(compiled.models),
         compiled.instruction_set,

@@ -6,7 +6,25 @@ import sys
 from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
 
-from . import chat, config, conversation, doctor, hardware, jobs, kernels, keys, logs, models, ps, serve, version
+from . import (
+    cache,
+    chat,
+    config,
+    conversation,
+    doctor,
+    feedback,
+    hardware,
+    jobs,
+    kernels,
+    keys,
+    logs,
+    models,
+    ps,
+    pull,
+    serve,
+    tasks,
+    version,
+)
 from .arguments import Parser, texts
 from .context import Context, find_home
 from .exits import DONE, FAILED, INTERRUPTED, explain
@@ -20,7 +38,8 @@ EXAMPLES = """
 appliance serve                  start the daemon
 appliance run                    chat with the default model
 appliance chat "What is TCP?"    ask one question
-appliance models add FILE.gguf   make a model available
+appliance pull qwen3-0.6b        fetch a model
+appliance models add FILE.gguf   make a file that is here a model
 """
 
 
@@ -67,7 +86,25 @@ def _parser() -> Parser:
     parser = Parser(prog="appliance", **texts(DESCRIPTION, EXAMPLES))
     parser.add_argument("--version", action="version", version=version.text(), help="print the version and exit")
     group = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (serve, conversation, chat, ps, models, jobs, kernels, keys, config, hardware, doctor, logs, version):
+    for module in (
+        serve,
+        conversation,
+        chat,
+        ps,
+        pull,
+        models,
+        jobs,
+        tasks,
+        kernels,
+        cache,
+        feedback,
+        keys,
+        config,
+        hardware,
+        doctor,
+        logs,
+        version,
+    ):
         module.register(group)
     return parser
 

@@ -4,14 +4,18 @@ import argparse
 from datetime import datetime
 from pathlib import Path
 
-from appliance.core.admin import InstalledModel, Removed
+import msgspec
+
+from appliance.core.admin import AddModel, InstalledModel, Removed
 from appliance.core.units import format_bytes
 
-from . import convert
+from . import adapters, catalogue, convert, find_models, model_store, pull
 from .arguments import Group, Parser, Run, add_command, add_parser
 from .context import Context
 from .exits import DONE
+from .fit_text import catalogue_facts, fit_facts
 from .made import loss_facts
+from .origin import origin_facts
 from .output import count, fields, print_json, printable, table
 from .progress import show_progress
 
@@ -26,14 +30,19 @@ appliance models add ~/Downloads/qwen3-0.6b-q8_0.gguf
 appliance models load qwen3-0.6b-q8_0
 appliance models pin guide --off
 """
+SHOW_DESCRIPTION = """
+Show what is known of a model, whether it is here or only in the catalogue: the memory that it needs with contexts of
+several lengths, the longest context that fits now, how fast it should be, its licence, and what it can do.
+"""
 ADD_DESCRIPTION = """
-Make a GGUF file, or a folder with an ONNX graph, a model of this machine. The files are read once, checked and
-remembered where they are, without a copy; they must stay there, and the daemon must be able to read them. With --copy
-they are copied into the appliance's own folder.
+Make a GGUF file, or a folder with an ONNX graph or safetensors, a model of this machine. The files are read once,
+checked and remembered where they are, without a copy; they must stay there, and the daemon must be able to read them.
+With --copy they are copied into the appliance's own folder.
 
 A folder is what onnxruntime-genai's exporter writes, or a download in the layout of transformers.js. Of several graphs
 in it, the one that suits a processor best is taken (4-bit weights, else 8-bit, else 32-bit floats); naming a .onnx file
-chooses that one.
+chooses that one. A folder of safetensors is what Hugging Face keeps of Llama, Mistral, Qwen2 and Qwen3; it is quantized
+to 8 bits for this machine's own kernels, and its files stay as they are. Others are to be converted first.
 """
 LIST_EXAMPLES = """
 appliance models list
@@ -56,13 +65,17 @@ def register(group: Group) -> None:
     description = "List the models that can be used, with the context that each gets here once that is known."
     add_command(commands, "list", _list, "list the models that can be used", description, LIST_EXAMPLES)
     add = add_command(commands, "add", _add, "make a file or folder a model", ADD_DESCRIPTION, ADD_EXAMPLES)
-    help_ = "the GGUF file, or the first of its parts; the folder of an ONNX model, or one graph in it"
+    help_ = (
+        "the GGUF file, or the first of its parts; the folder of an ONNX model, or one graph in it; or of safetensors"
+    )
     add.add_argument("file", type=Path, metavar="PATH", help=help_)
     add.add_argument(
         "--name", metavar="NAME", help="[publisher/]name[:tag] (default: from the file's or folder's name)"
     )
     add.add_argument("--copy", action="store_true", help="copy the files into the appliance's folder")
-    _add_verb(commands, "show", _show, "show what is known of a model", "Show what is known of a model.")
+    help_ = "take the name from another model, which stays as a version of it (appliance models versions)"
+    add.add_argument("--replace", action="store_true", help=help_)
+    _add_verb(commands, "show", _show, "show what is known of a model", SHOW_DESCRIPTION)
     description = "Forget a model. A copy is deleted; a file that was adopted where it lay stays there."
     _add_verb(commands, "rm", _remove, "forget a model and delete its copy", description)
     description = "Load a model into memory, which may unload models that nobody uses now."
@@ -72,7 +85,12 @@ def register(group: Group) -> None:
     description = "Keep a model in memory until the daemon stops; with --off let it go again when it is idle."
     pin = _add_verb(commands, "pin", _pin, "keep a model in memory", description)
     pin.add_argument("--off", action="store_true", help="let it go again when it is idle")
+    model_store.register(commands)
+    catalogue.register(commands)
+    find_models.register(commands)
+    adapters.register(commands)
     convert.register(commands)
+    pull.register(commands, "models pull")
 
 
 def _add_verb(commands: Group, verb: str, run: Run, summary: str, description: str) -> Parser:
@@ -96,7 +114,9 @@ def _list(arguments: argparse.Namespace, context: Context) -> int:
 
 def _row(model: InstalledModel) -> tuple[str, ...]:
     tokens = model.context_tokens or model.trained_context_tokens
-    marks = [mark for mark, is_set in (("default", model.is_default), ("pinned", model.is_pinned)) if is_set]
+    flags = (("default", model.is_default), ("pinned", model.is_pinned), ("damaged", model.problems))
+    marks = [mark for mark, is_set in flags if is_set]
+    marks += [f"alias of {model.alias_of}"] if model.alias_of else []
     return (
         model.name,
         format_bytes(model.size_bytes),
@@ -112,24 +132,31 @@ def _add(arguments: argparse.Namespace, context: Context) -> int:
     from .offline import daemon_or_files
 
     path = str(arguments.file.expanduser().absolute())
-    events = daemon_or_files(context).add_model(path, name=arguments.name, copy=arguments.copy)
+    order = AddModel(path=path, name=arguments.name, copy=arguments.copy, replace=arguments.replace)
+    events = daemon_or_files(context).adopt(order)
     model = show_progress(events, is_json=context.is_json)
     if not context.is_json:
         if model.choice is not None:
             print(model.choice)
         is_talking = "completion" in model.capabilities
         print(f"added '{model.name}'" + (f"; chat with it: appliance run {model.name}" if is_talking else ""))
+        if model.name_note is not None:
+            print(f"note: {model.name_note}")
     return DONE
 
 
 def _show(arguments: argparse.Namespace, context: Context) -> int:
     from .offline import daemon_or_files
 
-    model = daemon_or_files(context).model(arguments.name)
+    box = daemon_or_files(context)
+    fit = box.fit(arguments.name)
+    model = box.model(arguments.name) if fit.is_installed else None
     if context.is_json:
-        print_json(model)
+        print_json({**(msgspec.to_builtins(model) if model else {}), "fit": fit})
+    elif model is None:
+        print(fields(catalogue_facts(fit)))
     else:
-        print(fields(_facts(model)))
+        print(fields([*_facts(model), *fit_facts(fit)]))
     return DONE
 
 
@@ -152,10 +179,12 @@ def _facts(model: InstalledModel) -> list[tuple[str, str | None]]:
         ("file", model.path),
         ("digest", model.digest),
         ("added", added),
+        *origin_facts(model),
     ]
     reasons = model.reasons if model.choice is None else (model.choice, *model.reasons)
     facts += loss_facts(model.quality)
-    return facts + [("why so", reason) for reason in reasons]
+    facts += [("the name", model.name_note)] if model.name_note else []
+    return facts + [("damaged", problem) for problem in model.problems] + [("why so", reason) for reason in reasons]
 
 
 def _remove(arguments: argparse.Namespace, context: Context) -> int:

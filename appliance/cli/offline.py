@@ -6,12 +6,11 @@ A model here is never in memory, and nothing is known of what it would get there
 import os
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from appliance.backends.registry import WORKSHOPS
 from appliance.client import Client
-from appliance.core.admin import CreatedKey, Done, InstalledModel, KeyInfo, Progress, Removed
+from appliance.core.admin import AddModel, CreatedKey, Done, InstalledModel, KeyInfo, Progress, Removed
 from appliance.core.caller import Scope
 from appliance.core.plan import LoadPlan
 from appliance.errors import ApplianceError
@@ -19,14 +18,14 @@ from appliance.hardware.probe import probe
 from appliance.ops.keys import KeyStore
 from appliance.service.adoption import Adoption
 from appliance.service.installed import Installed, name_of
-from models.errors import StoreError
+from appliance.service.store_views import origin_of
 from models.manifest import ModelManifest
-from models.names import InvalidModelName
-from models.store import ModelStore
+from models.store.store import ModelStore
 
 from .config import read_settings
 from .context import Context
-from .exits import REFUSED, CommandError
+from .offline_catalogue import OfflineCatalogue
+from .offline_store import OfflineStore, refusals
 
 KEYS_FILE = Path("keys")
 
@@ -40,13 +39,14 @@ def daemon_or_files(context: Context) -> "Client | Offline":
     return Offline(context)
 
 
-class Offline:
+class Offline(OfflineCatalogue, OfflineStore):
     """The files of one home. Every method raises: CommandError, ApplianceError."""
 
     def __init__(self, context: Context) -> None:
-        self._store = ModelStore(context.home, WORKSHOPS)
+        self._home = context.home
         self._keys = KeyStore(context.home / KEYS_FILE)
         self._settings = read_settings(context).settings
+        self._store = ModelStore(context.home, WORKSHOPS, self._settings.models.allowed_licences)
         self._installed = Installed(self._store, _unplanned, self._settings.models.default_model)
 
     def models(self) -> tuple[InstalledModel, ...]:
@@ -61,8 +61,14 @@ class Offline:
         self, path: str, *, name: str | None = None, copy: bool = False
     ) -> Generator[Progress | Done, None, None]:
         """Adopt a file; the last event is `Done`."""
-        with _refusals():
-            adding = self._store.add(Path(path), name, copy, time.time())
+        return self.adopt(AddModel(path=path, name=name, copy=copy))
+
+    def adopt(self, order: AddModel) -> Generator[Progress | Done, None, None]:
+        """Adopt a file with all that is known of it; the last event is `Done`."""
+        with refusals():
+            adding = self._store.add(
+                Path(order.path), order.name, order.copy, time.time(), origin_of(order), order.replace
+            )
             while True:
                 try:
                     step = next(adding)
@@ -79,7 +85,7 @@ class Offline:
 
     def remove(self, name: str) -> Removed:
         """Forget an installed model and delete what only it used."""
-        with _refusals():
+        with refusals():
             manifest = self._store.get(name)
             freed_bytes = self._store.remove(name)
         return Removed(name=name, freed_bytes=freed_bytes, kept_path=manifest.adopted_path if manifest else None)
@@ -110,11 +116,3 @@ def _act_as_owner(home: Path) -> None:
 
 def _unplanned(model: str, manifest: ModelManifest, variant: str | None) -> LoadPlan:
     raise ApplianceError("without a daemon it is not known how this model would be run")
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    try:
-        yield
-    except (StoreError, InvalidModelName) as error:
-        raise CommandError(str(error), REFUSED) from error

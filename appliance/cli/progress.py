@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from appliance.core.admin import Done, InstalledModel, Progress
 from appliance.core.jobs import JobProgress
-from appliance.core.units import format_bytes
+from appliance.core.units import format_bytes, format_seconds
 
 from .output import print_json, printable
 
@@ -68,17 +68,22 @@ def _bar() -> Iterator[Show]:
         task = bar.add_task("", total=None, amount="")
 
         def show(step: Step) -> None:
-            bar.update(
-                task, description=printable(step.text), completed=step.done, total=step.total, amount=_amount(step)
-            )
+            amount = _amount(step, says_left=False)  # the bar has a column for that
+            bar.update(task, description=printable(step.text), completed=step.done, total=step.total, amount=amount)
 
         yield show
 
 
-def _amount(step: Step) -> str:
+def _amount(step: Step, *, says_left: bool = True) -> str:
     """Return how far the step is, nothing for one that cannot tell."""
     if step.unit == "bytes":
-        return format_bytes(step.done) + (f" of {format_bytes(step.total)}" if step.total else "")
+        parts = [format_bytes(step.done) + (f" of {format_bytes(step.total)}" if step.total else "")]
+        if isinstance(step, JobProgress) and step.rate is not None:
+            parts.append(f"{format_bytes(step.rate)}/s")
+            if says_left and step.left_s is not None:
+                parts.append(f"{format_seconds(max(1, round(step.left_s)))} left")
+        return ", ".join(parts)
     if step.unit != "ratio":
-        return f"{step.done:.0f}" + (f" of {step.total:.0f}" if step.total else "") + f" {printable(step.unit)}"
+        failed = f", {step.num_failed} failed" if isinstance(step, JobProgress) and step.num_failed else ""
+        return f"{step.done:.0f}" + (f" of {step.total:.0f}" if step.total else "") + f" {printable(step.unit)}{failed}"
     return f"{step.done / step.total:.0%}" if step.total else ""

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterable
 from contextlib import closing
+from typing import Literal
 from urllib.parse import quote
 
 import msgspec
@@ -29,13 +30,18 @@ from appliance.core.feed import FeedEvent, LogLevel, LogLine, LogLines
 from appliance.core.hardware import Hardware
 from appliance.core.jobs import Job, JobEvent, JobList, JobNews, JsonObject, SubmitJob
 from appliance.core.kernels import CleanedKernels, CompiledModel, CompiledModels, CompileModel, TuneKernels
+from appliance.core.pulls import PullModel
 from appliance.core.request import Message
 
+from .answers import AnswerCalls
+from .catalogue import CatalogueCalls
 from .chat import ChatEnd, read_chunks
+from .store import StoreCalls
+from .tasks import TaskCalls
 from .transport import DEFAULT_URL, READ_TIMEOUT_S, ClientError, NoDaemon, Transport, cut_off, decode, to_status
 
 
-class Client:
+class Client(StoreCalls, CatalogueCalls, AnswerCalls, TaskCalls):
     """Speaks to one daemon. Every method raises: NoDaemon, ClientError."""
 
     def __init__(
@@ -99,7 +105,11 @@ class Client:
         self, path: str, *, name: str | None = None, copy: bool = False
     ) -> Generator[Progress | Done, None, None]:
         """Adopt a file on the daemon's machine; the last event is `Done`."""
-        return self._progress("/admin/v1/models", AddModel(path=path, name=name, copy=copy))
+        return self.adopt(AddModel(path=path, name=name, copy=copy))
+
+    def adopt(self, order: AddModel) -> Generator[Progress | Done, None, None]:
+        """Adopt a file with all that is known of it; the last event is `Done`."""
+        return self._progress("/admin/v1/models", order)
 
     def load(self, name: str) -> Generator[Progress | Done, None, None]:
         """Load a model into memory; the last event is `Done`."""
@@ -141,9 +151,13 @@ class Client:
         """Give a job in; it is kept, whatever happens, when this returns."""
         return self._transport.call("POST", "/admin/v1/jobs", Job, SubmitJob(kind=kind, arguments=arguments))
 
-    def compile_model(self, name: str) -> Job:
+    def pull_model(self, order: PullModel) -> Job:
+        """Give in a job that fetches a model, or join the one that does it already."""
+        return self._transport.call("POST", "/admin/v1/models/pull", Job, order)
+
+    def compile_model(self, name: str, bits: Literal[4, 8] | None = None) -> Job:
         """Give in a job that makes a model ready for the machine's own kernels."""
-        return self._transport.call("POST", "/admin/v1/models/compile", Job, CompileModel(model=name))
+        return self._transport.call("POST", "/admin/v1/models/compile", Job, CompileModel(model=name, bits=bits))
 
     def kernels(self) -> tuple[CompiledModel, ...]:
         """Return what is compiled of the models."""

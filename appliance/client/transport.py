@@ -8,7 +8,7 @@ import socket
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
@@ -56,7 +56,11 @@ class Transport:
     Every method raises: NoDaemon, ClientError.
     """
 
-    def __init__(self, url: str, key: str | None, read_timeout_s: float = READ_TIMEOUT_S) -> None:
+    def __init__(
+        self, url: str, key: str | None, read_timeout_s: float = READ_TIMEOUT_S, *, on_behalf_of: str | None = None
+    ) -> None:
+        """`on_behalf_of` is the caller for whom this machine's own key asks; another key may not say so."""
+        self._caller = on_behalf_of
         self.url = url.rstrip("/")
         self._read_timeout_s = read_timeout_s
         try:
@@ -97,6 +101,7 @@ class Transport:
         """Send a request and give its answer once its status is known to be good; close the connection after."""
         headers = {"Accept": "application/json, text/event-stream", "Connection": "close"}
         headers |= {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        headers |= {"X-Appliance-Caller": quote(self._caller)} if self._caller else {}
         headers |= {} if body is None else {"Content-Type": "application/json"}
         payload = None if body is None else msgspec.json.encode(body)
         with closing(self._connect()) as connection:

@@ -7,6 +7,7 @@ import msgspec
 from .caller import Scope
 from .events import ModelState, Outcome
 from .request import Priority, RequestId
+from .store import Beginning, Provenance
 
 
 class LoadedModelStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +126,11 @@ class ModelLoss(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class InstalledModel(msgspec.Struct, frozen=True, kw_only=True):
-    """A model that can be used now. `context_tokens` is what a sequence gets here, as against the model's own."""
+    """A model that can be used now. `context_tokens` is what a sequence gets here, as against the model's own.
+
+    `problems` say why its files are not what was added, if so; `alias_of` is the name that this one was made of;
+    `name_note` says whose name the model's own looks like.
+    """
 
     name: str
     format: str
@@ -147,6 +152,11 @@ class InstalledModel(msgspec.Struct, frozen=True, kw_only=True):
     added_s: float | None
     quality: ModelLoss | None = None
     choice: str | None = None
+    version: int = 1
+    alias_of: str | None = None
+    problems: tuple[str, ...] = ()
+    provenance: Provenance | None = None
+    name_note: str | None = None
 
 
 class InstalledModels(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,12 +165,19 @@ class InstalledModels(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[InstalledModel, ...]
 
 
-class AddModel(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of `POST /admin/v1/models`: adopt a file on the daemon's machine, in place or as a copy."""
+class AddModel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The body of `POST /admin/v1/models`: adopt a file on the daemon's machine, in place or as a copy.
+
+    `replace`: another model of that name gives it up and stays as a version of it. `beginning` and `provenance` are
+    what another program knew of it, whose model it is.
+    """
 
     path: str
     name: str | None = None
     copy: bool = False
+    replace: bool = False
+    beginning: Beginning | None = None
+    provenance: Provenance | None = None
 
 
 class ModelRef(msgspec.Struct, frozen=True, kw_only=True):

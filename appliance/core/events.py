@@ -6,6 +6,7 @@ import msgspec
 
 from .plan import Calibration
 from .request import Priority, RequestId
+from .response_cache import CacheOutcome
 
 FinishReason = Literal["stop", "length", "tool_calls"]
 Outcome = Literal["stop", "length", "tool_calls", "cancelled", "error"]
@@ -253,6 +254,15 @@ class MemoryRanShort(msgspec.Struct, frozen=True, kw_only=True):
     measure: str
 
 
+class AnswerLookedUp(msgspec.Struct, frozen=True, kw_only=True):
+    """The response cache was asked; a hit saved so many tokens, and the time that they took when they were computed."""
+
+    model: str
+    outcome: CacheOutcome
+    saved_tokens: int
+    saved_s: float
+
+
 class JobStateChanged(msgspec.Struct, frozen=True, kw_only=True):
     """A job entered `state`. `previous` None: it is new, or was found at the start. `duration_s`: of one that ran."""
 
@@ -272,6 +282,7 @@ class JobProgressed(msgspec.Struct, frozen=True, kw_only=True):
     done: float
     total: float | None
     unit: str
+    num_failed: int = 0
 
 
 SystemEvent = (
@@ -284,6 +295,7 @@ SystemEvent = (
     | TokensEmitted
     | RequestEnded
     | MemoryRanShort
+    | AnswerLookedUp
     | JobStateChanged
     | JobProgressed
 )

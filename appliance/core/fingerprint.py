@@ -7,6 +7,7 @@ import msgspec
 
 _NAME_BYTES = 16
 _KV_VERSION = 1
+_RESPONSE_VERSION = 1
 
 
 def fingerprint(kind: str, version: int, fields: Mapping[str, str | int | None]) -> str:
@@ -30,3 +31,12 @@ def kv_fingerprint(*, digest: str, backend: str, backend_version: str | None, kv
         _KV_VERSION,
         {"digest": digest, "backend": backend, "backend_version": backend_version, "kv_type": kv_type},
     )
+
+
+def response_fingerprint(*, content: str, owner: str | None, request: bytes) -> str:
+    """Return the name for an answer: of this very model, to whoever may share it, to all that was said and set.
+
+    `content` stands for the weights, the template and everything else that the model is made of; `request` is the
+    request without what does not change the answer.
+    """
+    return fingerprint("response", _RESPONSE_VERSION, {"content": content, "owner": owner, "request": request.decode()})

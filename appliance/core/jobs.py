@@ -1,6 +1,7 @@
 """Durable work: what a job is, what its kinds are, and what a job's child process and the daemon say to each other."""
 
-from typing import NewType, TypeAlias
+from collections.abc import Callable
+from typing import Literal, NewType, TypeAlias
 
 import msgspec
 
@@ -11,16 +12,31 @@ JobId = NewType("JobId", str)
 JsonObject: TypeAlias = dict[str, object]
 """A JSON object whose form only its own kind of job knows."""
 
+Lane = Literal["compute", "network", "serving"]
+"""What a kind of job needs most, the last one our own answers: jobs of one lane wait for each other alone."""
+
 ENDED: frozenset[JobState] = frozenset({"done", "failed", "cancelled"})
 
 
 class JobProgress(msgspec.Struct, frozen=True, kw_only=True, tag="progress", tag_field="type"):
-    """How far the work is; `total` None: not known. `unit` is `bytes`, `ratio` or a plural noun such as `layers`."""
+    """How far the work is; `total` None: not known. `unit` is `bytes`, `ratio` or a plural noun such as `layers`.
+
+    `rate` is in units a second, None where that says nothing. `digest` is that of what is worked on, if it has one.
+    `num_failed` of what is done came to nothing.
+    """
 
     text: str = ""
     done: float = 0.0
     total: float | None = None
     unit: str = "ratio"
+    rate: float | None = None
+    digest: str | None = None
+    num_failed: int = 0
+
+    @property
+    def left_s(self) -> float | None:
+        """Return how long it will take at this rate, None where that cannot be told."""
+        return None if not self.rate or self.total is None else max(0.0, self.total - self.done) / self.rate
 
 
 class JobError(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +45,14 @@ class JobError(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     kind: str = "ApplianceError"
     log: tuple[str, ...] = ()
+
+
+Tell: TypeAlias = Callable[[JobProgress], None]
+"""How whoever works on a job says how far it is."""
+
+
+def tell_nobody(progress: JobProgress) -> None:
+    """Be the `Tell` of work that nobody follows."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,22 +85,29 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 class JobKind(msgspec.Struct, frozen=True, kw_only=True):
     """A kind of job as data: the module that its child process runs, and the form of its arguments.
 
-    A resumable kind finds in its folder what it wrote before it was interrupted; another always finds it empty.
+    A resumable kind finds in its folder what it wrote before it was interrupted; another always finds it empty. Two
+    orders whose arguments agree in all that `shared_by` names are one job, as long as it has not ended.
     """
 
     name: str
     module: str
     arguments: type[msgspec.Struct]
     is_resumable: bool = False
+    lane: Lane = "compute"
+    shared_by: tuple[str, ...] = ()
 
 
 class JobOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """The one line that a child process reads: its arguments, and the folder that is its own until it ends."""
+    """The one line that a child process reads: its arguments, and the folder that is its own until it ends.
+
+    `settings` are those that the daemon has for this kind now; secrets may be among them, so they are nowhere else.
+    """
 
     id: JobId
     arguments: msgspec.Raw
     home: str
     folder: str
+    settings: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class ChildResult(msgspec.Struct, frozen=True, kw_only=True, tag="result", tag_field="type"):

@@ -23,7 +23,8 @@ class Artefact(msgspec.Struct, frozen=True, kw_only=True):
 class BackendDescriptor(msgspec.Struct, frozen=True, kw_only=True):
     """What one backend is on this machine: whether it can run, why not, and the exact command that mends it.
 
-    `kv_types` are those that keys and values can have there, its own choice first.
+    `kv_types` are those that keys and values can have there, its own choice first. `architectures` None: the library
+    knows by itself which ones it runs. `drawback` is what it does less well here than it could, and `mend` mends.
     """
 
     name: str
@@ -34,6 +35,8 @@ class BackendDescriptor(msgspec.Struct, frozen=True, kw_only=True):
     devices: tuple[str, ...]
     kv_types: tuple[str, ...]
     version: str | None
+    architectures: frozenset[str] | None = None
+    drawback: str | None = None
 
 
 class SnapshotTiers(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from typing import Any, Literal, NewType
 
 import msgspec
 
+from .response_cache import CacheWish
 from .sampling import SamplingParams, StopConditions
 
 RequestId = NewType("RequestId", str)
@@ -141,7 +142,7 @@ class GenerateRequest(msgspec.Struct, frozen=True, kw_only=True, tag="generate")
     a `PromptEcho`, and with `logprobs` those of its tokens, too. `model` is a canonical name. `deadline_s` is measured
     from arrival, and the model stays in memory for `keep_alive_s` after the answer (None: as the settings say).
     `context` are the tokens of an earlier exchange that the prompt goes on with; where it `returns_tokens`, each end
-    carries those of this one: prompt and output.
+    carries those of this one: prompt and output. `cache` is for the response cache alone: no worker sees it.
     """
 
     id: RequestId
@@ -160,6 +161,7 @@ class GenerateRequest(msgspec.Struct, frozen=True, kw_only=True, tag="generate")
     priority: Priority = "normal"
     deadline_s: float | None = None
     keep_alive_s: float | None = None
+    cache: CacheWish | None = None
 
 
 class EncodeRequest(msgspec.Struct, frozen=True, kw_only=True, tag="encode"):

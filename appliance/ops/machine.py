@@ -39,13 +39,15 @@ class Machine:
         self._measuring = threading.Lock()
         self._vitals = threading.Lock()
         self._energy: Energy | None = None
+        self.bandwidth: Bandwidth | None = None
+        """What was measured last; None: not yet."""
 
     def hardware(self, *, with_bandwidth: bool = False) -> Hardware:
         """Return all that is known. Raises: ApplianceError, when the bandwidth cannot be measured."""
         return Hardware(
             snapshot=self._snapshot,
             readings=self._readings.read(),
-            bandwidth=self._measure_bandwidth() if with_bandwidth else None,
+            bandwidth=self.measure_bandwidth() if with_bandwidth else None,
         )
 
     def vitals(self) -> Vitals:
@@ -55,9 +57,11 @@ class Machine:
             watts = read_board_watts(self._tree) or mean_watts(before, self._energy, of_platform=False)
         return Vitals(celsius=processor_celsius(read_temperatures(self._tree)), watts=watts)
 
-    def _measure_bandwidth(self) -> Bandwidth:
+    def measure_bandwidth(self) -> Bandwidth:
+        """Read the memory on all cores for a second. Raises: ApplianceError."""
         with self._measuring:  # two at once would halve each other's figure
-            return self._measure(self._snapshot.processor.usable_cores)
+            self.bandwidth = self._measure(self._snapshot.processor.usable_cores)
+            return self.bandwidth
 
 
 def processor_celsius(temperatures: tuple[Temperature, ...]) -> float | None:

@@ -6,6 +6,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 from appliance.core.events import (
+    AnswerLookedUp,
     JobStateChanged,
     ModelMeasured,
     ModelStateChanged,
@@ -16,6 +17,7 @@ from appliance.core.events import (
     TokensEmitted,
 )
 
+from .cache_metrics import CacheMetrics
 from .families import FIRST_TOKEN_S, Families
 from .job_metrics import JobMetrics
 from .model_metrics import ModelMetrics
@@ -60,6 +62,7 @@ class Metrics:
             ModelStateChanged: of_models.changed,
             ModelMeasured: of_models.measured,
             JobStateChanged: JobMetrics(self._registry).observe,
+            AnswerLookedUp: CacheMetrics(families).observe,
         }
 
     def render(self) -> bytes:

@@ -38,6 +38,10 @@ class StatusReport:
         self._started_s = time.monotonic()
         cpu_busy_ratio()  # the first reading has nothing to compare with
 
+    def num_waiting(self) -> int:
+        """Return how many requests wait for their turn."""
+        return sum(model.num_waiting for model in self._scheduler.status())
+
     def status(self, vitals: Vitals) -> Status:
         """Return the status now. Processor load is the mean since the last call."""
         models = self._scheduler.status()

@@ -7,7 +7,8 @@ from appliance.core.request import EncodeRequest, GenerateRequest, RequestId, Te
 from appliance.core.sampling import SamplingParams, StopConditions
 from appliance.core.traits import ModelTask
 from appliance.errors import ApplianceError, Draining
-from appliance.service.generate import EventStream, Generation
+from appliance.service.events import EventStream
+from appliance.service.generate import Generation
 
 from .ready import Readiness
 
@@ -44,4 +45,4 @@ def _ask(generation: Generation, model: str, task: ModelTask, id: RequestId) -> 
         stop=StopConditions(max_tokens=1),
         cache_prompt=False,
     )
-    return generation.generate([question], LOCAL)
+    return generation.generate(question, LOCAL)

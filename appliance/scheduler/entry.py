@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from appliance.core.admin import LoadedModelStatus
 from appliance.core.events import ModelState
 from appliance.core.messages import Stats
@@ -27,6 +29,7 @@ class ModelEntry:
 
     `load_s` is how long its last load took, `mean_duration_s` how long a request has places, and `num_halvings` how
     often its context was halved because the device had too little memory. `keep_alive_s` is what callers asked for.
+    `is_outdated`: the plan is for files that the name no longer means, so its worker gets nothing new to do.
     """
 
     plan: LoadPlan
@@ -51,6 +54,7 @@ class ModelEntry:
     stop_error: ApplianceError | None = None
     last_error: ApplianceError | None = None
     num_halvings: int = 0
+    is_outdated: bool = False
 
     @property
     def name(self) -> str:
@@ -92,7 +96,11 @@ class ModelEntry:
         self.mean_duration_s += _DURATION_WEIGHT * (duration_s - self.mean_duration_s)
 
     def demand(self) -> Demand:
-        """Return who wants its places."""
+        """Return who may have its places: nobody new, once its worker is outdated."""
+        everyone = self._everyone()
+        return replace(everyone, waiting=[]) if self.is_outdated else everyone
+
+    def _everyone(self) -> Demand:
         return Demand(
             waiting=[placement.as_claim() for placement in self.waiting.values()],
             paused=[placement.as_claim() for placement in self.paused.values()],
@@ -103,7 +111,7 @@ class ModelEntry:
         """Return where a request that waits or is paused stands in the queue, None for any other."""
         if request_id not in self.waiting and request_id not in self.paused:
             return None
-        claims = [ranked.claim for ranked in in_order(self.demand(), self.shares, now_s)]
+        claims = [ranked.claim for ranked in in_order(self._everyone(), self.shares, now_s)]
         position = 1 + next(number for number, claim in enumerate(claims) if claim.id == request_id)
         load_wait_s = self._load_wait_s(now_s)
         if load_wait_s is None:

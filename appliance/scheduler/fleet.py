@@ -50,9 +50,14 @@ class Fleet:
         plan = self._effects.plan(model)
         if entry is None:
             entry = self._entries[model] = ModelEntry(plan=plan, num_bytes=0)
+        self._replan(entry, plan)
+        return entry
+
+    def _replan(self, entry: ModelEntry, plan: LoadPlan) -> None:
+        if entry.is_outdated:
+            entry.is_outdated, entry.num_halvings = False, 0
         entry.plan = shrunk(plan, entry.num_halvings)
         entry.num_bytes = self._measured_bytes.get(_plan_key(plan), plan.estimated_bytes)
-        return entry
 
     # Memory
 
@@ -95,8 +100,13 @@ class Fleet:
 
     # Changes of state
 
-    def bring_up(self, entry: ModelEntry, now_s: float) -> DoesNotFit | None:
+    def bring_up(self, entry: ModelEntry, now_s: float) -> ApplianceError | None:
         """Start a worker, or make room for it, or wait. Returns why the model cannot be loaded, if so."""
+        if entry.is_outdated:
+            try:
+                self._replan(entry, self._effects.plan(entry.name))
+            except ApplianceError as error:
+                return error
         decision = self._decide(entry)
         if isinstance(decision, residency.Refuse):
             return decision.error
@@ -140,8 +150,8 @@ class Fleet:
         entry.loaders.clear()
         self._enter(entry, "failed", reason, now_s)
 
-    def given_up(self, entry: ModelEntry, error: DoesNotFit, now_s: float) -> None:
-        """Note that a model does not fit. No back-off: a pinned one is tried again whenever something changes."""
+    def given_up(self, entry: ModelEntry, error: ApplianceError, now_s: float) -> None:
+        """Note that a model does not fit, or is gone. No back-off: a pinned one is tried again on any change."""
         entry.last_error = error
         entry.loaders.clear()
         if entry.state != "failed" or entry.reason != error.message:

@@ -111,6 +111,11 @@ class SchedulerLoop:
         self._scheduler.on_pin(model, is_pinned, self._clock())
         self._after()
 
+    def renew(self, model: str) -> None:
+        """Let what runs on the model end with the files that its name meant, and load the new ones for all else."""
+        self._scheduler.on_renew(model, self._clock())
+        self._after()
+
     def keep(self, model: str, keep_alive_s: float) -> None:
         """Let the model stay for so long once nobody uses it, or for ever; 0 ends it then. Raises: ModelNotFound."""
         self._scheduler.on_keep(model, keep_alive_s, self._clock())

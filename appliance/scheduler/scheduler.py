@@ -79,7 +79,7 @@ class Scheduler:
         """Load a model because an operator asks, whatever its back-off. Raises: ModelNotFound, DoesNotFit, Draining."""
         self._refuse_while_draining()
         entry = self._fleet.ask(model)
-        if entry.state == "ready":
+        if self.is_loaded(model):
             return
         if error := self._fleet.refusal(entry):
             raise error
@@ -121,6 +121,14 @@ class Scheduler:
         """
         self._fleet.ask(model).keep_alive_s = keep_alive_s
         self._fleet.stop_expired(now_s)
+
+    def on_renew(self, model: str, now_s: float) -> None:
+        """Take in that a name means other files: what runs ends on the old ones, all else waits for the new."""
+        entry = self._fleet.get(model)
+        if entry is not None:
+            entry.is_outdated = True
+            entry.backoff = Backoff()
+            self._settle(now_s)
 
     def on_drain(self, now_s: float) -> None:
         """Let nothing in any more; what runs may end, what waits is told to go elsewhere."""
@@ -273,7 +281,7 @@ class Scheduler:
     def is_loaded(self, model: str) -> bool:
         """Return whether the model answers now."""
         entry = self._fleet.get(model)
-        return entry is not None and entry.state == "ready"
+        return entry is not None and entry.state == "ready" and not entry.is_outdated
 
     def is_stopping(self, model: str) -> bool:
         """Return whether the model's worker is about to end."""
@@ -305,7 +313,7 @@ class Scheduler:
             raise refusals.queue_full(self.num_waiting, entry.mean_duration_s, entry.places)
 
     def _has_place(self, entry: ModelEntry, placement: Placement, now_s: float) -> bool:
-        if entry.state != "ready":
+        if entry.state != "ready" or entry.is_outdated:
             return False
         demand, claim = entry.demand(), placement.as_claim()
         demand = msgspec.structs.replace(demand, waiting=[*demand.waiting, claim])
@@ -317,7 +325,9 @@ class Scheduler:
         While draining, only what is paused goes on.
         """
         for entry in sorted(self._fleet, key=_oldest_request_s):
-            if entry.state == "ready" and (entry.waiting or entry.paused):
+            if entry.is_outdated and not entry.begun and entry.state in ("loading", "ready"):
+                self._fleet.stop(entry, "its name means other files now", now_s)
+            elif entry.state == "ready" and (entry.waiting or entry.paused):
                 if frame := hand_over(entry, now_s):
                     self._effects.send(entry.name, frame)
                     self._publish_pauses(frame)

@@ -35,7 +35,7 @@ class Adoption:
             try:
                 self._adopt(artefact, self._snapshot, ratios.put)
             except (BackendError, OSError) as problem:
-                logger.warning("model '%s' runs as before: %s", name, problem)
+                logger.warning("model '%s' was not made ready for our kernels: %s", name, problem)
             finally:
                 ratios.put(None)
 

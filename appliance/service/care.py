@@ -3,24 +3,25 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from appliance.backends.made_model import MadeModel, MadeModels
 from appliance.core.admin import AddModel, Done, InstalledModel, LoadedModelStatus, Progress, ProgressEvent, Removed
-from appliance.core.jobs import Job, JsonObject, KeptModel
+from appliance.core.jobs import Job, JobProgress, JsonObject, KeptModel, Tell, tell_nobody
+from appliance.core.quantized import KeptModels
 from appliance.errors import ApplianceError, Conflict, InvalidRequest, ModelNotFound
 from appliance.scheduler.loop import SchedulerLoop
-from models.errors import NameTaken, StoreError, UnknownModel
-from models.intake import AddProgress
 from models.manifest import ModelManifest
-from models.names import InvalidModelName
-from models.store import ModelStore
+from models.store.intake import AddProgress
+from models.store.store import ModelStore
 
 from .adoption import Adoption
 from .installed import Installed, name_of
+from .store_errors import store_errors
+from .store_views import origin_of
 
 
 class ModelCare:
@@ -45,27 +46,40 @@ class ModelCare:
 
     async def add(self, order: AddModel) -> AsyncIterator[ProgressEvent]:
         """Take a file in, yielding progress and at last `Done`. Raises: InvalidRequest, Conflict."""
-        adding = self._store.add(Path(order.path), order.name, order.copy, time.time())
+        adding = self._store.add(Path(order.path), order.name, order.copy, time.time(), origin_of(order), order.replace)
         with store_errors():
             async for step in _on_a_thread(adding):
                 if isinstance(step, ModelManifest):
-                    self._installed.refresh()
-                    async for ratio in self._adopted(step):
+                    self._take_up(step)
+                    async for ratio in self.adopted(step):
                         yield Progress(text="compiling for this processor", done=ratio, total=1.0, unit="ratio")
                     yield Done(model=self.model(name_of(step)))
                 else:
                     yield Progress(text=step.text, done=step.done_bytes, total=step.total_bytes, unit="bytes")
 
-    async def keep_made(self, job: Job, result: JsonObject) -> JsonObject:
-        """Copy the folder that a job has made into the store; the job's result is then a `KeptModel`.
+    async def keep_made(self, job: Job, result: JsonObject, tell: Tell = tell_nobody) -> JsonObject:
+        """Copy what a job has made into the store; its result is then a `KeptModel`, or `KeptModels` for several.
 
-        Raises: InvalidRequest, or Conflict, where another model took the name while the job ran.
+        Raises: InvalidRequest, or Conflict, where another model took the name while the job ran; those of several that
+        were kept before stay.
         """
-        order = AddModel(path=str(result["folder"]), name=str(result["name"]), copy=True)
-        *_, last = [event async for event in self.add(order)]
+        kept: KeptModel | KeptModels
+        if "made" in result:
+            several = msgspec.convert(result, MadeModels)
+            names = [(await self._keep(each, tell)).model for each in several.made]
+            kept = KeptModels(models=tuple(names), comparison=several.comparison)
+        else:
+            kept = await self._keep(msgspec.convert(result, MadeModel), tell)
+        return msgspec.to_builtins(kept)  # type: ignore[no-any-return]  # a struct becomes a dict
+
+    async def _keep(self, made: MadeModel, tell: Tell) -> KeptModel:
+        order = AddModel(path=made.folder, name=made.name, copy=True)
+        last: ProgressEvent | None = None
+        async for last in self.add(order):
+            if isinstance(last, Progress):
+                tell(JobProgress(text=last.text, done=last.done, total=last.total, unit=last.unit))
         assert isinstance(last, Done)  # an intake that does not end with it raises
-        kept: JsonObject = msgspec.to_builtins(KeptModel(model=last.model.name, quality=last.model.quality))
-        return kept
+        return KeptModel(model=last.model.name, quality=last.model.quality)
 
     async def remove(self, name: str) -> Removed:
         """Forget a model that is not in memory. Raises: ModelNotFound, Conflict."""
@@ -97,6 +111,35 @@ class ModelCare:
     async def unload(self, name: str) -> None:
         """Take a model out of memory; what runs on it is finished first."""
         await self._scheduler.unload(self._installed.resolve(name))
+
+    def _take_up(self, manifest: ModelManifest) -> None:
+        """Let a model be used that came in just now, also under a name that meant another."""
+        name = name_of(manifest)
+        if manifest.version > 1 and self._installed.manifest(name).digest != manifest.digest:
+            self.renew(name)
+        else:
+            self._installed.refresh()
+
+    def renew(self, canonical: str) -> None:
+        """Let a name mean what it means in the store now; answers under way end with what it meant before."""
+        self._installed.refresh()
+        for status in self._scheduler.status():
+            if status.name.partition("@")[0] == canonical:
+                self._scheduler.renew(status.name)
+
+    async def keep_compiled(self, job: Job, result: JsonObject, tell: Tell = tell_nobody) -> JsonObject:
+        """Let what is in memory of a model that was compiled move to where it runs from now on."""
+        for status in self._scheduler.status():
+            if status.name.partition("@")[0] == result["model"] and status.backend != self._backend(status.name):
+                self._scheduler.renew(status.name)
+        return result
+
+    def _backend(self, name: str) -> str | None:
+        """Return where a model would run if it were loaded now."""
+        try:
+            return self._installed.plan(name).backend
+        except ApplianceError:
+            return None
 
     def keep(self, name: str, keep_alive_s: float) -> None:
         """Let a model stay for so long once nobody uses it; it still leaves when another needs its memory.
@@ -134,7 +177,8 @@ class ModelCare:
         """Keep a model in memory whatever happens, or let it go again when it is idle."""
         self._scheduler.pin(self._installed.resolve(name), is_pinned)
 
-    async def _adopted(self, manifest: ModelManifest) -> AsyncIterator[float]:
+    async def adopted(self, manifest: ModelManifest) -> AsyncIterator[float]:
+        """Make a new model ready for what computes it fastest here, yielding how far that is, a ratio."""
         if self._adoption is not None:
             name = name_of(manifest)
             async for ratio in self._adoption.run(name, self._installed.artefact(name), manifest.details):
@@ -169,18 +213,3 @@ async def _on_a_thread(
             # A generator cannot be closed while a thread is inside it
             await asyncio.wait({running})
         await asyncio.to_thread(adding.close)
-
-
-@contextmanager
-def store_errors() -> Generator[None, None, None]:
-    """Turn the store's errors into ours."""
-    try:
-        yield
-    except UnknownModel as error:
-        raise ModelNotFound(str(error), param="model") from None
-    except NameTaken as error:
-        raise Conflict(str(error), param="name") from None
-    except (StoreError, InvalidModelName) as error:
-        raise InvalidRequest(str(error)) from None
-    except OSError as error:
-        raise ApplianceError(f"the store could not be changed: {error}") from error

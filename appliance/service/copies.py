@@ -5,13 +5,14 @@ import time
 from collections.abc import AsyncIterator
 
 from appliance.errors import Conflict
-from models.facts import ModelFacts, read_facts
+from models.finding.facts import ModelFacts, read_facts
 from models.manifest import ModelManifest, ModelPreset
-from models.store import ModelStore
-from models.uploads import sha256_of
+from models.store.store import ModelStore
+from models.store.uploads import sha256_of
 
-from .care import ModelCare, store_errors
+from .care import ModelCare
 from .installed import Installed
+from .store_errors import store_errors
 
 _WRITE_BYTES = 2**20
 

@@ -9,9 +9,13 @@ from appliance.core.admin import InstalledModel, LoadedModelStatus, ModelLoss
 from appliance.core.plan import Artefact, LoadPlan
 from appliance.core.traits import ModelTask
 from appliance.errors import ApplianceError, InvalidRequest, ModelNotFound, can_do, wrong_task
+from models.catalogue.name_check import check_name, evidence_of
 from models.manifest import ModelManifest, ModelPreset
 from models.names import InvalidModelName, ModelName
-from models.store import ModelStore
+from models.store.store import ModelStore
+
+from .listing import Listing
+from .store_views import provenance_view
 
 Planner = Callable[[str, ModelManifest, str | None], LoadPlan]
 """`(model, manifest, variant) -> plan`; raises ApplianceError where the model cannot run on this machine."""
@@ -23,13 +27,17 @@ class Installed:
     def __init__(self, store: ModelStore, planner: Planner, default_model: str) -> None:
         self._store = store
         self._planner = planner
+        self._stored: list[ModelManifest] = []
         self._manifests: dict[str, ModelManifest] = {}
+        self._listing = Listing(self.view)
         self.refresh()
         self.default_model = _canonical(default_model)
 
     def refresh(self) -> None:
         """Read the store again."""
-        self._manifests = {name_of(manifest): manifest for manifest in self._store.list()}
+        stored = self._store.list()
+        if stored != self._stored:
+            self._stored, self._manifests = stored, {name_of(manifest): manifest for manifest in stored}
 
     def resolve(self, name: str | None) -> str:
         """Return the canonical name of what a caller named, None being the default model.
@@ -69,6 +77,10 @@ class Installed:
             raise ModelNotFound(f"model {base!r} not found{self._nearest(base)}", param="model")
         return self._manifests[base]
 
+    def manifests(self) -> tuple[ModelManifest, ...]:
+        """Return the manifests of all models, as they were read last."""
+        return tuple(self._manifests.values())
+
     def preset(self, canonical: str) -> ModelPreset | None:
         """Return what a model begins with that was made of another; None for any other, and one that is not there."""
         try:
@@ -79,6 +91,10 @@ class Installed:
     def presets(self) -> dict[str, ModelPreset]:
         """Return what models begin with, of those that begin with anything."""
         return {name: manifest.preset for name, manifest in self._manifests.items() if manifest.preset is not None}
+
+    def content(self, canonical: str) -> str:
+        """Return a name for all that decides what the model says: its files and its variant. Raises: ModelNotFound."""
+        return f"{self.manifest(canonical).digest}@{canonical.partition('@')[2]}"
 
     def artefact(self, canonical: str) -> Artefact:
         """Return where the model's files are. Raises: ModelNotFound."""
@@ -98,7 +114,7 @@ class Installed:
     def views(self, loaded: Mapping[str, LoadedModelStatus]) -> tuple[InstalledModel, ...]:
         """Return all models as operators see them."""
         self.refresh()
-        return tuple(self.view(name, loaded) for name in self._manifests)
+        return self._listing.views(self._manifests, loaded)
 
     def view(self, canonical: str, loaded: Mapping[str, LoadedModelStatus]) -> InstalledModel:
         """Return one model as operators see it; one that cannot run here says why among its reasons."""
@@ -126,6 +142,11 @@ class Installed:
             added_s=manifest.added_s,
             quality=_loss(manifest),
             choice=manifest.choice,
+            version=manifest.version,
+            alias_of=manifest.alias_of,
+            problems=tuple(self._store.changed_files(manifest)),
+            provenance=provenance_view(manifest.provenance),
+            name_note=check_name(canonical, evidence_of(manifest)),
         )
 
     def _try_plan(self, canonical: str) -> tuple[LoadPlan | None, tuple[str, ...]]:
@@ -155,7 +176,13 @@ def name_of(manifest: ModelManifest) -> str:
     return str(ModelName.parse(f"{manifest.name}:{manifest.tag}"))
 
 
+_HUBS = ("hf.co/", "huggingface.co/")
+"""How Ollama's clients begin the names of what they have pulled from there: the rest is its name here."""
+
+
 def _canonical(name: str) -> str:
+    if name.count("/") == 2 and name.lower().startswith(_HUBS):
+        name = name.partition("/")[2]
     try:
         parsed = ModelName.parse(name)
     except InvalidModelName as error:

@@ -3,12 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Literal
 
 import msgspec
 
 from appliance.backends import kernels, registry
 from appliance.core.hardware import HardwareSnapshot
-from appliance.core.jobs import Job, JsonObject
+from appliance.core.jobs import Job, JsonObject, Tell, tell_nobody
 from appliance.core.kernels import CleanedKernels, CompiledModel, TunedTiles
 from appliance.core.plan import Artefact
 from appliance.errors import ApplianceError, Conflict
@@ -52,10 +53,10 @@ class KernelCare:
         done = [kernels.clean(files, self._snapshot, time.time()) for files, _ in self._installed.artefacts()]
         return CleanedKernels(num_removed=sum(number for number, _ in done), freed_bytes=sum(size for _, size in done))
 
-    def compile_order(self, model: str) -> msgspec.Struct:
+    def compile_order(self, model: str, bits: Literal[4, 8] | None = None) -> msgspec.Struct:
         """Return the arguments of a job `compile`. Raises: ModelNotFound, InvalidRequest, Conflict."""
         name, artefact = self._found(model)
-        return kernels.compile_order(name, artefact, self._snapshot, self._tunings.tiles())
+        return kernels.compile_order(name, artefact, self._snapshot, self._tunings.tiles(), bits)
 
     def tune_order(self, model: str | None) -> msgspec.Struct:
         """Return the arguments of a job `calibrate`. Raises: Conflict while a model computes; as `compile_order`."""
@@ -64,7 +65,7 @@ class KernelCare:
         name, artefact = (None, None) if model is None else self._found(model)
         return kernels.tune_order(name, artefact, self._snapshot, self._tunings.tiles())
 
-    async def keep_tuned(self, job: Job, result: JsonObject) -> JsonObject:
+    async def keep_tuned(self, job: Job, result: JsonObject, tell: Tell = tell_nobody) -> JsonObject:
         """Keep what a job `calibrate` found, for all that is compiled from now on."""
         try:
             await asyncio.to_thread(self._tunings.keep, msgspec.convert(result, TunedTiles))

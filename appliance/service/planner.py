@@ -9,14 +9,15 @@ from appliance.backends.select import select
 from appliance.caches.kv_disk import KvDisk
 from appliance.core.events import ModelStateChanged, SystemEvent
 from appliance.core.fingerprint import kv_fingerprint
-from appliance.core.hardware import HardwareSnapshot
+from appliance.core.hardware import Bandwidth, HardwareSnapshot
 from appliance.core.plan import Artefact, BackendDescriptor, LoadPlan
 from appliance.errors import BackendError, ModelNotFound
 from appliance.service.calibrations import Calibrations
 from appliance.settings import Settings
 from models.manifest import ModelManifest
-from models.store import ModelStore
+from models.store.store import ModelStore
 
+from .fit import MachineNow
 from .installed import artefact_of
 
 
@@ -49,7 +50,6 @@ class Planner:
         """Return the plan. Raises: ModelNotFound (the variant), BackendError, DoesNotFit."""
         if changed := self._store.changed_files(manifest):
             raise BackendError(f"model {model!r} is not what was added; add it again ({'; '.join(changed)})")
-        held_bytes = sum(self._held_bytes.values())
         artefact = artefact_of(self._store, manifest)
         plan = select(
             model,
@@ -59,10 +59,23 @@ class Planner:
             self._able(model, manifest, variant, artefact),
             self._settings.engine,
             self._settings.kv,
-            memory_available_bytes=self._memory() + held_bytes,
+            memory_available_bytes=self.available_bytes(),
             memory_reserve_ratio=self._settings.scheduler.memory_reserve_ratio,
         )
         return self._with_threads(self._with_place_on_disk(plan)) if manifest.details.task == "generate" else plan
+
+    def available_bytes(self) -> int:
+        """Return the memory that is free, or would be if every loaded model left."""
+        return self._memory() + sum(self._held_bytes.values())
+
+    def budget_bytes(self) -> int:
+        """Return what a model may use now: what is available, but for the part that models leave free."""
+        reserve_bytes = int(self._settings.scheduler.memory_reserve_ratio * self._snapshot.memory.total_bytes)
+        return self.available_bytes() - reserve_bytes
+
+    def machine_now(self, bandwidth: Bandwidth | None) -> MachineNow:
+        """Return what decides which models fit at this moment, with how fast memory was found to be read."""
+        return MachineNow(self._snapshot, self._descriptors, self._settings, self.budget_bytes(), bandwidth)
 
     def fingerprints(self) -> frozenset[str]:
         """Return the name of every folder of kept prefixes that an installed model could use. From any thread."""

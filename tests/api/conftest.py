@@ -16,10 +16,19 @@ from openai import OpenAI
 from appliance.api.app import Parts, build_api
 from appliance.api.server import HttpServer, bind, url_of
 from appliance.api.sse import StreamTiming
+from appliance.caches.responses import ResponseFolder
 from appliance.core.hardware import Bandwidth
 from appliance.database import DATABASE_FILE
 from appliance.hardware.probe import probe
+from appliance.jobs.batches.batches import Batches
 from appliance.jobs.jobs import Jobs, JobSources
+from appliance.jobs.notify.notifications import Notifications
+from appliance.jobs.notify.outbox import Outbox
+from appliance.jobs.notify.places import AllowList
+from appliance.jobs.notify.sending import Sender
+from appliance.jobs.notify.targets import standing_target
+from appliance.jobs.tasks.table import TaskTable
+from appliance.jobs.tasks.tasks import Tasks
 from appliance.ops.doctor.doctor import Doctor
 from appliance.ops.feed import Feed
 from appliance.ops.keys import KeyStore
@@ -28,8 +37,14 @@ from appliance.ops.metrics import Metrics
 from appliance.ops.ready import Readiness
 from appliance.ops.report import StatusReport
 from appliance.ops.requests import RequestLog
+from appliance.service.adapter_care import AdapterCare
+from appliance.service.answers.cache import ResponseCache
 from appliance.service.care import ModelCare
+from appliance.service.catalogue import CatalogueService
 from appliance.service.copies import ModelCopies
+from appliance.service.feedback import FeedbackBook
+from appliance.service.files.files import MAX_FILE_BYTES, Files
+from appliance.service.fit import MachineNow
 from appliance.service.generate import Generation
 from appliance.service.installed import Installed
 from appliance.service.kernels import KernelCare
@@ -37,11 +52,14 @@ from appliance.service.responses.conversations import Conversations
 from appliance.service.responses.responses import Responses
 from appliance.service.responses.room import Room
 from appliance.service.responses.storage import ResponseStorage
+from appliance.service.store_care import StoreCare
 from appliance.service.tunings import Tunings
 from appliance.service.vocabulary import Vocabularies, vocabulary_process
-from appliance.settings import JobsSettings, ResponsesSettings, ServerSettings, Settings
-from models.store import ModelStore
+from appliance.settings import CacheSettings, JobsSettings, NotifySettings, ResponsesSettings, ServerSettings, Settings
+from models.catalogue.imported import ImportedCatalogues
+from models.store.store import ModelStore
 from tests.api.claude import client
+from tests.catalogues import GGUF, catalogue_key
 from tests.fakes import FakeScheduler, load_plan, machine
 from tests.job_child import ENVIRONMENT, KINDS
 from tests.unit.hardware.machines import tree_of
@@ -49,6 +67,8 @@ from tests.unit.hardware.machines import tree_of
 T = TypeVar("T")
 PATIENT = StreamTiming(headers_after_s=60, comment_every_s=60)
 LOCAL_SECRET = "sk-of-this-machine"
+NO_CACHE = CacheSettings(mode="off")
+NO_NOTIFY = NotifySettings()
 SERVER = ServerSettings(max_body_bytes=100_000, allowed_hosts=("box.example",), allowed_origins=("https://ui.example",))
 
 
@@ -85,7 +105,19 @@ def pi_5() -> Machine:
     )
 
 
-def build(home: Path, timing: StreamTiming, server: ServerSettings = SERVER, scheduler: Any = None) -> Daemon:
+def pi_5_now() -> MachineNow:
+    """The same machine with six of its eight gigabytes free."""
+    return MachineNow(probe(tree_of("raspberry-pi-5")), (GGUF,), Settings(), 6 * 2**30)
+
+
+def build(
+    home: Path,
+    timing: StreamTiming,
+    server: ServerSettings = SERVER,
+    scheduler: Any = None,
+    cache: CacheSettings = NO_CACHE,
+    notify: NotifySettings = NO_NOTIFY,
+) -> Daemon:
     scheduler = scheduler or FakeScheduler()
     store, readiness = ModelStore(home), Readiness("guide")
     installed = Installed(store, lambda model, manifest, variant: load_plan(model), "guide")
@@ -100,18 +132,33 @@ def build(home: Path, timing: StreamTiming, server: ServerSettings = SERVER, sch
         home=home,
         default_model="guide",
     )
-    generation = Generation(scheduler, installed.preset)
+    answers = ResponseCache(
+        lambda: ResponseFolder(home / "responses", 2**24),
+        cache,
+        installed.content,
+        lambda event: None,
+    )
+    generation = Generation(scheduler, installed.preset, answers)
     vocabularies = Vocabularies(installed, scheduler, vocabulary_process(ENVIRONMENT))
     kept = ResponseStorage(home / DATABASE_FILE, ResponsesSettings())
+    files = Files(home, MAX_FILE_BYTES)
+    sender = Sender(notify, AllowList(notify.allowed_addresses))
+    standing = map(standing_target, notify.targets)
+    notifications = Notifications(lambda: Outbox(home / DATABASE_FILE), sender, standing, keep_s=3600.0)
+    sources = JobSources(kinds=KINDS, environ=ENVIRONMENT, notifications=notifications)
     parts = Parts(
         server=server,
         installed=installed,
         generation=generation,
+        answers=answers,
         responses=Responses(kept, generation, Room(care, vocabularies).fits),
         conversations=Conversations(kept),
         vocabularies=vocabularies,
         care=care,
         copies=ModelCopies(store, installed, care),
+        catalogue=CatalogueService(ImportedCatalogues(home, (catalogue_key(),)), installed, pi_5_now),
+        store=StoreCare(store, installed, care, keep_versions=2),
+        adapters=AdapterCare(store, installed),
         kernels=KernelCare(
             installed, machine(), Tunings(home / "calibration", machine().processor, lambda: None), lambda: False
         ),
@@ -123,7 +170,12 @@ def build(home: Path, timing: StreamTiming, server: ServerSettings = SERVER, sch
         report=report,
         machine=pi_5(),
         doctor=Doctor(home, Settings(server=server), readiness),
-        jobs=Jobs(home, JobsSettings(), JobSources(kinds=KINDS, environ=ENVIRONMENT), lambda event: None),
+        jobs=Jobs(home, JobsSettings(), sources, lambda event: None),
+        files=files,
+        batches=Batches(home, files, notifications),
+        tasks=Tasks(lambda: TaskTable(home / DATABASE_FILE), generation, notifications, keep_s=3600.0),
+        notifications=notifications,
+        feedback=FeedbackBook(home / DATABASE_FILE),
         timing=timing,
     )
     return Daemon(home=home, scheduler=scheduler, parts=parts)
@@ -136,8 +188,14 @@ def timing() -> StreamTiming:
 
 
 @contextmanager
-def served(home: Path, timing: StreamTiming, server: ServerSettings = SERVER) -> Iterator[Daemon]:
-    daemon = build(home, timing, server)
+def served(
+    home: Path,
+    timing: StreamTiming,
+    server: ServerSettings = SERVER,
+    cache: CacheSettings = NO_CACHE,
+    notify: NotifySettings = NO_NOTIFY,
+) -> Iterator[Daemon]:
+    daemon = build(home, timing, server, cache=cache, notify=notify)
     listener = bind("127.0.0.1", 0)
     daemon.url = url_of(listener)
     servers: list[HttpServer] = []
@@ -148,11 +206,23 @@ def served(home: Path, timing: StreamTiming, server: ServerSettings = SERVER) ->
         http_server = HttpServer(api, server.read_timeout_s)
         servers.append(http_server)
         started.set()
+        await daemon.parts.notifications.start()
+        await daemon.parts.feedback.open()
+        await daemon.parts.files.start()
+        await daemon.parts.batches.open()
         await daemon.parts.jobs.start()
+        await daemon.parts.batches.start(daemon.parts.jobs)
+        await daemon.parts.tasks.start()
         await daemon.parts.responses.start()
         await http_server.serve(sockets=[listener])
         await daemon.parts.jobs.close()
+        await daemon.parts.batches.close()
+        await daemon.parts.tasks.close()
+        await daemon.parts.files.close()
+        await daemon.parts.notifications.close()
+        await daemon.parts.feedback.close()
         await daemon.parts.responses.close()
+        await daemon.parts.answers.close()
         await daemon.parts.vocabularies.close()
 
     thread = threading.Thread(target=daemon.loop.run_until_complete, args=(serve(),))

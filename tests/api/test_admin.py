@@ -12,7 +12,7 @@ from appliance.core.events import ModelStateChanged, TokensEmitted
 from appliance.core.request import RequestId
 from appliance.errors import DoesNotFit
 from models.embedded import EMBEDDED_PATH
-from models.store import ModelStore
+from models.store.store import ModelStore
 from tests.api.conftest import Daemon
 from tests.fakes import loaded_status
 

@@ -12,7 +12,7 @@ from openai import BadRequestError, OpenAI
 from appliance.core.events import Encoded, RequestEvent
 from appliance.core.request import EncodeRequest
 from appliance.errors import ApplianceError, BackendError
-from models.store import ModelStore
+from models.store.store import ModelStore
 from tests.api.conftest import Daemon
 from tests.bert import hidden_states, logits, random_bert, write_bert_gguf
 from tests.bert_onnx import write_bert_onnx

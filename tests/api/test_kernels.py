@@ -4,11 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from openai import APIStatusError, OpenAI
+from openai.types.chat import ChatCompletionMessageParam
 
 from appliance.client import Client, ClientError
+from appliance.core.admin import Progress
 from appliance.core.jobs import Job
 from tests.conftest import RealDaemon, running_daemon
 from tests.onnx_shapes import write_decoder
+from tests.tiny_decoders import DECODERS
+from tests.tiny_folders import write_tiny_folder
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +30,14 @@ def end_of(box: RealDaemon, job: Job) -> Job:
 
 def made(box: RealDaemon) -> list[Path]:
     return [path for path in (box.home / "compiled").rglob("*") if path.is_file()]
+
+
+def answer(box: RealDaemon, model: str) -> str:
+    client = OpenAI(base_url=f"{box.url}/v1", api_key="any")
+    messages: list[ChatCompletionMessageParam] = [{"role": "user", "content": "How do I add a model?"}]
+    with client:
+        given = client.chat.completions.create(model=model, messages=messages, temperature=0, max_tokens=20)
+    return str(given.choices[0].message.content)
 
 
 def test_work_that_is_given_up_leaves_nothing(box: RealDaemon) -> None:
@@ -45,9 +58,11 @@ def test_a_model_is_compiled_and_listed_with_its_speed_and_runs_there(box: RealD
     (compiled,) = box.client.kernels()
     assert compiled.is_current and compiled.speed is not None
     assert any(name.startswith("guide") for name in compiled.models)
-    box.client.unload("guide")
-    list(box.client.load("guide"))
-    assert [model.backend for model in box.client.status().models] == ["tvm"]
+    box.wait_until(lambda: not box.client.status().models)
+    answers = {name: answer(box, name) for name in ("guide", "guide@tvm", "guide@llama_cpp")}
+    assert len(set(answers.values())) == 1
+    backends = {model.name: model.backend for model in box.client.status().models}
+    assert backends == {"guide": "tvm", "guide@tvm": "tvm", "guide@llama_cpp": "llama_cpp"}
     again = end_of(box, box.client.compile_model("guide"))
     assert again.result is not None and again.result["note"] == "it is compiled already"
 
@@ -69,10 +84,21 @@ def test_what_nobody_uses_any_more_is_deleted_when_asked(box: RealDaemon) -> Non
 def test_what_cannot_be_compiled_is_refused_before_there_is_a_job(box: RealDaemon, tmp_path: Path) -> None:
     list(box.client.add_model(str(write_decoder(tmp_path / "graph").parent), name="graph"))
 
-    with pytest.raises(ClientError, match=r"GGUF files, and 'graph.*' is onnx"):
+    with pytest.raises(ClientError, match=r"gguf and safetensors, and 'graph.*' is onnx"):
         box.client.compile_model("graph")
     with pytest.raises(ClientError, match="not found"):
         box.client.tune_kernels("nobody")
+
+
+def test_a_folder_of_safetensors_is_compiled_as_it_is_added_and_answers(box: RealDaemon, tmp_path: Path) -> None:
+    folder = write_tiny_folder(tmp_path / "tiny", DECODERS[0], dtype="BF16", num_parts=2).parent
+    *progress, _ = box.client.add_model(str(folder), name="tiny")
+
+    assert any(isinstance(each, Progress) and "compiling" in each.text for each in progress)
+    assert box.client.model("tiny").format == "safetensors"
+    assert answer(box, "tiny") == answer(box, "tiny@tvm") != ""
+    with pytest.raises(APIStatusError, match="llama_cpp does not run; convert it"):
+        answer(box, "tiny@llama_cpp")
 
 
 def test_who_may_only_use_models_compiles_none(box: RealDaemon) -> None:

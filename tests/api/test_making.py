@@ -5,11 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
+import models.default
 from appliance.client import ClientError
 from appliance.core.jobs import Job, JobId, KeptModel
-from models.store import ModelStore
+from appliance.core.quantized import Comparison, KeptModels
+from models.manifest import ModelManifest
+from models.store.store import ModelStore
 from tests.conftest import RealDaemon, running_daemon
 from tests.onnx_shapes import write_decoder
 
@@ -52,7 +56,7 @@ def traces(box: RealDaemon) -> set[str]:
 
 
 def test_a_quantized_model_is_listed_with_its_figures_and_answers(box: RealDaemon) -> None:
-    ended = end_of(box, submit(box, precision="int8"))
+    ended = end_of(box, submit(box, to=["int8"]))
 
     assert (ended.state, ended.error) == ("done", None)
     model = box.client.model("floats-int8")
@@ -72,7 +76,7 @@ def test_a_quantized_model_is_listed_with_its_figures_and_answers(box: RealDaemo
 def test_a_model_that_lost_too_much_fails_with_the_figures_and_leaves_nothing(box: RealDaemon) -> None:
     before = traces(box)
 
-    ended = end_of(box, submit(box, precision="int4", max_loss_ratio=0.0001, name="refused"))
+    ended = end_of(box, submit(box, to=["int4"], max_loss_ratio=0.0001, name="refused"))
 
     assert ended.state == "failed" and ended.error is not None
     assert ended.error.kind == "LossTooLarge"
@@ -84,7 +88,7 @@ def test_a_model_that_lost_too_much_fails_with_the_figures_and_leaves_nothing(bo
 
 
 def test_work_that_is_given_up_in_the_middle_leaves_nothing(box: RealDaemon) -> None:
-    before, job_id = traces(box), submit(box, precision="int4", name="given-up")
+    before, job_id = traces(box), submit(box, to=["int4"], name="given-up")
     following = box.client.follow_job(job_id)
     next(job for job in following if job.progress.text)
 
@@ -111,11 +115,72 @@ def test_work_without_room_is_refused_with_both_numbers(box: RealDaemon, tmp_pat
 def test_a_contradicting_order_is_refused_before_there_is_a_job(box: RealDaemon) -> None:
     num_jobs = len(box.client.jobs())
 
-    response = ask(box, "quantize", {"model": "floats", "precision": "int8", "method": "static"})
+    response = ask(box, "quantize", {"model": "floats", "to": ["int8"], "method": "static"})
 
     assert response.status_code == 400
     assert "--calibration" in response.text
     assert len(box.client.jobs()) == num_jobs
+
+
+def test_of_a_gguf_file_several_types_are_tried_and_measured(floats: RealDaemon) -> None:
+    ended = end_of(floats, submit(floats, model="guide-f16", to=["Q8_0", "Q2_K"]))
+
+    assert (ended.state, ended.error) == ("done", None)
+    result = msgspec.convert(ended.result, KeptModels)
+    assert result.models == ("guide-q8_0",)
+    source, kept, refused = result.comparison.rows
+    assert (source.type, kept.model, refused.is_within) == ("F16", "guide-q8_0", False)
+    assert kept.decode_tokens_per_s is not None and refused.size_bytes is not None
+    model = floats.client.model("guide-q8_0")
+    assert model.quality == kept.quality
+    assert answer_of(floats, "guide-q8_0") == answer_of(floats, "guide-f16") != ""
+
+
+def test_a_comparison_keeps_nothing_but_its_table(floats: RealDaemon) -> None:
+    before = traces(floats)
+
+    job = floats.client.submit_job("evaluate", {"model": "guide-f16", "to": ["Q6_K"]})
+
+    ended = end_of(floats, job.id)
+    assert ended.error is None
+    assert [row.type for row in msgspec.convert(ended.result, Comparison).rows] == ["F16", "Q6_K"]
+    assert traces(floats) == before
+
+
+def test_a_crash_of_the_library_hurts_nobody(floats: RealDaemon, tmp_path: Path) -> None:
+    """A head that is whole before weights that are not: what the library makes of them is its child's affair."""
+    path = tmp_path / "crash.gguf"
+    path.write_bytes((floats.home / "guide.gguf").read_bytes()[:-1000])
+
+    ended = end_of(floats, submit(floats, model=str(path), to=["Q8_0"]))
+
+    assert ended.state == "failed" and ended.error is not None
+    assert floats.client.is_healthy()
+
+
+@pytest.fixture(scope="module")
+def floats(box: RealDaemon) -> RealDaemon:
+    """The box with the guide's weights in F16, converted by it."""
+    folder = Path(models.default.__file__).with_name("guide")
+    ended = end_of(box, submit(box, "convert", model=str(folder), to="gguf", name="guide-f16"))
+    assert ended.error is None and ended.result == {"model": "guide-f16", "quality": None}
+    (box.home / "guide.gguf").write_bytes(ModelStore(box.home).opened_path(manifest_of(box, "guide-f16")).read_bytes())
+    return box
+
+
+def manifest_of(box: RealDaemon, name: str) -> ModelManifest:
+    manifest = ModelStore(box.home).get(name)
+    assert manifest is not None
+    return manifest
+
+
+def answer_of(box: RealDaemon, model: str) -> str:
+    key = (box.home / "run" / "local.key").read_text()
+    question = {"role": "user", "content": "How do I list the models?"}
+    body = {"model": model, "messages": [question], "max_tokens": 24, "temperature": 0}
+    headers = {"authorization": f"Bearer {key}"}
+    answer = httpx.post(f"{box.url}/v1/chat/completions", json=body, headers=headers, trust_env=False, timeout=60)
+    return str(answer.json()["choices"][0]["message"]["content"])
 
 
 def test_a_folder_that_cannot_be_converted_fails_saying_what_is_there_instead(box: RealDaemon, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Responses in the background: polled, followed, cancelled, and alone with nobody listening."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -8,7 +10,7 @@ import pytest
 from openai import OpenAI
 
 from appliance.core.events import RequestEvent
-from appliance.core.request import GenerateRequest
+from appliance.core.request import ChatPrompt, GenerateRequest
 from appliance.errors import ApplianceError, BackendError, QueueFull
 from tests.api.conftest import Daemon, served
 from tests.api.responses import PATH, events_of, short, stream_of
@@ -156,30 +158,77 @@ def test_deleting_a_response_that_is_being_written_ends_it(http: httpx.Client, q
     assert http.get(f"{PATH}/{begun['id']}").status_code == 404
 
 
-def test_a_response_that_the_daemon_did_not_finish_has_failed(quiet: Daemon, http: httpx.Client) -> None:
-    begun = begin(http)
-    state = (quiet.home / "state.db").read_bytes(), (quiet.home / "state.db-wal").read_bytes()
-    home = quiet.home / "after a power cut"
+@contextmanager
+def after_a_power_cut(daemon: Daemon) -> Iterator[tuple[Daemon, httpx.Client]]:
+    """A daemon that finds what this one has on its disk now."""
+    home = daemon.home / "after a power cut"
     home.mkdir()
-    (home / "state.db").write_bytes(state[0])
-    (home / "state.db-wal").write_bytes(state[1])
-    timing = quiet.parts.timing
-    with served(home, timing) as later, httpx.Client(base_url=later.url, trust_env=False) as client:
-        found = client.get(f"{PATH}/{begun['id']}").json()
-        assert (found["status"], found["error"]["code"]) == ("failed", "server_error")
-        assert "send it again" in found["error"]["message"]
+    for name in ("state.db", "state.db-wal"):
+        (home / name).write_bytes((daemon.home / name).read_bytes())
+    with served(home, daemon.parts.timing) as later, httpx.Client(base_url=later.url, trust_env=False) as client:
+        yield later, client
+
+
+def test_what_the_daemon_did_not_finish_is_begun_again(quiet: Daemon, http: httpx.Client) -> None:
+    begun = begin(http, temperature=0.25, metadata={"a": "b"})
+    with after_a_power_cut(quiet) as (later, client):
+        found = status_of(client, begun["id"], "completed")
+        assert found["output"][0]["content"][0]["text"] == "Hello wörld"
+        assert (found["created_at"], found["metadata"]) == (begun["created_at"], {"a": "b"})
+        assert later.scheduler.last.sampling.temperature == 0.25
         assert client.get(f"{PATH}/{begun['id']}/input_items").json()["data"][0]["content"][0]["text"] == "Hi"
-        assert client.get(f"{PATH}/{begun['id']}?stream=true").status_code == 400
 
 
-def test_a_daemon_that_stops_gives_up_what_it_writes(tmp_path: Any, timing: Any) -> None:
+def test_it_is_begun_again_behind_what_was_said_before_it(quiet: Daemon, http: httpx.Client) -> None:
+    quiet.scheduler.script = lambda r: [accepted(r), delta(r, "Hello"), finished(r)]
+    first = http.post(PATH, json={"input": "Good day"}).json()["id"]
+    quiet.scheduler.script = lambda r: []
+    begun = begin(http, previous_response_id=first)
+    with after_a_power_cut(quiet) as (later, client):
+        status_of(client, begun["id"], "completed")
+        prompt = later.scheduler.last.prompt
+        assert isinstance(prompt, ChatPrompt)
+        assert [message.role for message in prompt.messages] == ["user", "assistant", "user"]
+
+
+def test_a_stream_taken_up_after_a_restart_tells_the_new_run_from_its_beginning(
+    quiet: Daemon, http: httpx.Client, openai: OpenAI
+) -> None:
+    begun = begin(http)
+    with after_a_power_cut(quiet) as (later, client):
+        library_client = openai.with_options(base_url=f"{later.url}/v1")
+        with library_client.responses.retrieve(begun["id"], stream=True, starting_after=57) as stream:
+            events = list(stream)
+        assert [events[0].type, events[-1].type] == ["response.created", "response.completed"]
+        assert events[0].sequence_number > 57
+        status_of(client, begun["id"], "completed")
+        again = events_of(client.get(f"{PATH}/{begun['id']}?stream=true&starting_after=57").text)
+        assert [event["sequence_number"] for event in again] == [event.sequence_number for event in events]
+        third = f"{PATH}/{begun['id']}?stream=true&starting_after={events[2].sequence_number}"
+        assert len(events_of(client.get(third).text)) == len(events) - 3
+        with library_client.responses.stream(response_id=begun["id"], starting_after=57) as helper:
+            assert helper.get_final_response().output_text == "Hello wörld"
+
+
+def test_what_cannot_be_begun_again_has_failed_and_says_why(quiet: Daemon, http: httpx.Client) -> None:
+    quiet.scheduler.script = lambda r: [accepted(r), delta(r, "Hello"), finished(r)]
+    first = http.post(PATH, json={"input": "Good day"}).json()["id"]
+    quiet.scheduler.script = lambda r: []
+    begun = begin(http, previous_response_id=first)
+    http.delete(f"{PATH}/{first}")
+    with after_a_power_cut(quiet) as (_, client):
+        found = client.get(f"{PATH}/{begun['id']}").json()
+        assert found["status"] == "failed" and first in found["error"]["message"]
+
+
+def test_a_daemon_that_stops_leaves_what_it_writes_to_the_next(tmp_path: Any, timing: Any) -> None:
     with served(tmp_path, timing) as daemon, httpx.Client(base_url=daemon.url, trust_env=False) as client:
         daemon.scheduler.script = lambda r: [accepted(r), delta(r, "Hel")]
         begun = begin(client)
         status_of(client, begun["id"], "in_progress")
     with served(tmp_path, timing) as daemon, httpx.Client(base_url=daemon.url, trust_env=False) as client:
-        found = client.get(f"{PATH}/{begun['id']}").json()
-        assert (found["status"], found["output"][0]["content"][0]["text"]) == ("failed", "Hel")
+        found = status_of(client, begun["id"], "completed")
+        assert found["output"][0]["content"][0]["text"] == "Hello wörld"
 
 
 def test_one_key_does_not_see_what_is_being_written_for_another(http: httpx.Client, quiet: Daemon) -> None:

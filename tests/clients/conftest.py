@@ -27,7 +27,11 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log = home.with_name("log")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("APPLIANCE_")}
     # Two threads on busy cores wait for each other: a small model is fifty times slower then
-    environment = kept | {"APPLIANCE_HOME": str(home), "APPLIANCE_ENGINE__THREADS": "1"}
+    environment = kept | {
+        "APPLIANCE_HOME": str(home),
+        "APPLIANCE_ENGINE__THREADS": "1",
+        "APPLIANCE_DOWNLOADS__OLLAMA_REGISTRY": "http://127.0.0.1:1",  # nobody outside of this machine is asked
+    }
     command = [PYTHON, str(HERE / "daemon.py"), str(home), "--model", "echo"]
     with log.open("wb") as stream:
         process = subprocess.Popen(command, env=environment, stdout=stream, stderr=stream)

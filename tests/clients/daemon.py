@@ -21,7 +21,7 @@ from msgspec.structs import replace  # noqa: E402
 from appliance.backends.select import select  # noqa: E402
 from appliance.cli.main import entry  # noqa: E402
 from appliance.core.plan import Artefact, LoadPlan  # noqa: E402
-from models.store import ModelStore  # noqa: E402
+from models.store.store import ModelStore  # noqa: E402
 from tests.bert import random_bert, write_bert_gguf  # noqa: E402
 from tests.shapes import write_shape  # noqa: E402
 

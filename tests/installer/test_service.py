@@ -19,6 +19,8 @@ NO_FIXED_DEFAULT = {
     "ollama_port",
     *("context_tokens", "kv_capacity_tokens", "threads", "max_step_sequences"),
     *("memory_bytes", "disk_bytes", "max_written_bytes_per_day"),
+    *("max_bytes_per_s", "window", "batch_window", "semantic_model", "hugging_face_endpoint", "hugging_face_token"),
+    *("modelscope_endpoint", "modelscope_token", "ollama_registry", "allowed_addresses", "targets"),
 }
 
 

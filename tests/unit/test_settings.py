@@ -12,6 +12,15 @@ NUMBERS = [key for key, value, _ in load(None, {}, {}).entries() if isinstance(v
 CHOSEN_BY_THE_MACHINE = [key for key, value, _ in load(None, {}, {}).entries() if value is None]
 
 
+def takes_words(key: str) -> bool:
+    """Return whether a setting without a value is a name of something, and no number."""
+    try:
+        load(None, {variable(key): "word"}, {})
+    except SettingsError:
+        return False
+    return True
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "appliance.toml"
@@ -69,6 +78,11 @@ def test_the_models_of_the_flag_are_named_after_it() -> None:
         ("engine.provider_fallback", "refuse", "refuse"),
         ("engine.kv_type", "int8", "int8"),
         ("models.default_model", "none", "none"),
+        ("downloads.max_bytes_per_s", "10 MB/s", 10_000_000),
+        ("downloads.max_bytes_per_s", "none", None),
+        ("downloads.window", "22:00-06:00", "22:00-06:00"),
+        ("downloads.hugging_face_endpoint", "http://hub.lan:8080/hf", "http://hub.lan:8080/hf"),
+        ("downloads.hugging_face_token", "none", None),
     ],
 )
 def test_text_of_the_environment_becomes_the_type_of_its_setting(key: str, text: str, value: object) -> None:
@@ -113,6 +127,11 @@ def test_a_file_may_leave_a_choice_to_the_machine(file: Path) -> None:
         ("log.level", "loud", "one of debug, info, warning, error"),
         ("engine.provider_fallback", "never", "one of allow, warn, refuse"),
         ("engine.kv_type", "f16", "one of auto, f32, int8"),
+        ("downloads.max_bytes_per_s", "fast", 'a size such as 32 MiB/s, or "none" for no limit'),
+        ("downloads.window", "at night", 'hours such as 22:00-06:00, or "none" for any hour'),
+        ("downloads.window", "24:00-06:00", "hours such as 22:00-06:00"),
+        ("downloads.ollama_registry", "ftp://box", "an address such as https://registry.example.org"),
+        ("downloads.modelscope_endpoint", "https://user@box", "an address such as"),
     ],
 )
 def test_a_bad_value_is_refused_with_key_origin_value_and_what_is_accepted(key: str, text: str, accepted: str) -> None:
@@ -137,6 +156,8 @@ def test_a_value_of_another_type_in_the_file_is_refused(file: Path, line: str) -
 @pytest.mark.parametrize("key", NUMBERS + CHOSEN_BY_THE_MACHINE)
 @pytest.mark.parametrize("text", ["-1", "1e300"])
 def test_no_number_is_without_bounds(key: str, text: str) -> None:
+    if takes_words(key):
+        return
     with pytest.raises(SettingsError, match=key):
         load(None, {variable(key): text}, {})
 
@@ -191,3 +212,14 @@ def test_a_file_that_was_named_must_be_there(file: Path) -> None:
 def test_the_tree_knows_no_other_keys_when_it_is_built_from_data() -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"server": {"prot": 1}}, Settings)
+
+
+def test_a_secret_is_shown_nowhere() -> None:
+    loaded = load(None, {"APPLIANCE_DOWNLOADS__HUGGING_FACE_TOKEN": "hf_hush"}, {})
+
+    assert loaded.settings.downloads.hugging_face_token == "hf_hush"
+    assert "hf_hush" not in repr(loaded) + str(loaded.settings) + str(loaded.entries())
+    assert {key: value for key, value, _ in loaded.entries()}["downloads.hugging_face_token"] == "(hidden)"
+    with pytest.raises(SettingsError, match="hugging_face_token cannot be this; accepted is a token") as caught:
+        load(None, {"APPLIANCE_DOWNLOADS__HUGGING_FACE_TOKEN": "hf hush"}, {})
+    assert "hush" not in str(caught.value)

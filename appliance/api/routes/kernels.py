@@ -60,5 +60,5 @@ async def compile_model(
 ) -> Response[bytes]:
     """Take in a job that makes a model ready for our own kernels."""
     order = await read_json(request, CompileModel, server.max_body_bytes)
-    arguments = await asyncio.to_thread(kernels.compile_order, order.model)
+    arguments = await asyncio.to_thread(kernels.compile_order, order.model, order.bits)
     return json_response(await jobs.submit("compile", arguments, caller_of(request).id), status=202)

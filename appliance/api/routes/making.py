@@ -16,7 +16,7 @@ from appliance.settings import ServerSettings
     "/admin/v1/models/convert",
     guards=[needs_operate],
     status_code=202,
-    operation=Operation(takes=dict, gives=Job, example={"path": "/models/folder", "name": "mine"}),
+    operation=Operation(takes=dict, gives=Job, example={"model": "/models/folder", "to": "gguf"}),
 )
 async def convert_model(
     request: HttpRequest, server: NamedDependency[ServerSettings], jobs: NamedDependency[Jobs]
@@ -29,7 +29,7 @@ async def convert_model(
     "/admin/v1/models/quantize",
     guards=[needs_operate],
     status_code=202,
-    operation=Operation(takes=dict, gives=Job, example={"model": "mine", "name": "mine-small"}),
+    operation=Operation(takes=dict, gives=Job, example={"model": "mine", "to": ["Q8_0", "Q4_K_M"]}),
 )
 async def quantize_model(
     request: HttpRequest, server: NamedDependency[ServerSettings], jobs: NamedDependency[Jobs]

@@ -26,7 +26,7 @@ from appliance.dialects.ollama.care import (
     uploaded_digest,
 )
 from appliance.dialects.ollama.models import RunningModelsWire, ShowRequest, ShowWire, TagsWire, running, show, tags
-from appliance.errors import InvalidRequest, ModelNotFound, UploadNotFound
+from appliance.errors import InvalidRequest, UploadNotFound
 from appliance.service.care import ModelCare
 from appliance.service.copies import ModelCopies
 from appliance.service.installed import Installed
@@ -83,29 +83,6 @@ async def show_model(
     wire = await read_json(request, ShowRequest, server.max_body_bytes, says_type=False)
     canonical = installed.resolve(_required(wire.model or wire.name))
     return json_response(show(care.model(canonical), await copies.facts(canonical), installed.preset(canonical)))
-
-
-@post(
-    "/api/pull",
-    guards=[needs_operate],
-    status_code=200,
-    operation=_TOLD_OF_ONE,
-)
-async def pull(
-    request: HttpRequest, server: NamedDependency[ServerSettings], installed: NamedDependency[Installed]
-) -> Response[bytes]:
-    """Say that a model is here, or how one comes here."""
-    wire = await read_json(request, NamedRequest, server.max_body_bytes, says_type=False)
-    name = name_of(wire)
-    try:
-        installed.resolve(name)
-    except ModelNotFound:
-        raise ModelNotFound(
-            f"model {name!r} not found here, and this version downloads none; add a file with: "
-            f"appliance models add PATH --name {name}",
-            param="model",
-        ) from None
-    return _told(wire.stream, "pulling manifest", "verifying sha256 digest")
 
 
 @post(

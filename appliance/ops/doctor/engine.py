@@ -19,7 +19,8 @@ def engines(facts: Facts) -> Outcome:
 def _is_of_interest(engine: EngineFacts) -> bool:
     """Return whether the engine is more than Python, compiled here or with kernels to choose from, or can be mended."""
     has_kernels = engine.instructions is not None and bool(engine.instructions.paths)
-    is_mendable = engine.descriptor.state != "ready" and engine.descriptor.mend is not None
+    descriptor = engine.descriptor
+    is_mendable = descriptor.drawback is not None or (descriptor.state != "ready" and descriptor.mend is not None)
     return is_mendable or engine.rebuild_command is not None or has_kernels or engine.failure is not None
 
 
@@ -33,6 +34,14 @@ def _engine(facts: Facts, engine: EngineFacts) -> Finding:
             title=f"the engine {name} cannot run",
             reason=engine.descriptor.message,
             mend=facts.install_command or engine.descriptor.mend,
+        )
+    if engine.descriptor.drawback is not None:
+        return Finding(
+            check=check,
+            state="note",
+            title=f"the engine {name} could do better",
+            reason=engine.descriptor.drawback,
+            mend=engine.descriptor.mend,
         )
     if engine.failure is not None:
         return Finding(

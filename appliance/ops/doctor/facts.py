@@ -70,11 +70,15 @@ class DiskFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelProblem(msgspec.Struct, frozen=True, kw_only=True):
-    """A model whose files are not what was added. `source` is the file that it was added from, if it is still there."""
+    """A model whose files are not what was added. `source` is the file that it was added from, if it is still there.
+
+    `mend` puts sound files in place of its own, where a command can.
+    """
 
     name: str
     problems: tuple[str, ...]
     source: str | None
+    mend: str | None = None
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,7 +25,7 @@ def _changed(model: ModelProblem) -> Finding:
         state="error",
         title=f"model {name!r} is not what was added",
         reason="; ".join(model.problems),
-        mend=f"appliance models rm {name}{again}",
+        mend=model.mend or f"appliance models rm {name}{again}",
     )
 
 

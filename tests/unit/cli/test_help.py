@@ -23,7 +23,20 @@ COMMANDS = list(commands(_parser()))
 def test_the_commands_of_the_specification_are_there() -> None:
     verbs = {path[1] for path in COMMANDS if path[:1] == ("models",) and len(path) == 2}
 
-    assert verbs == {"list", "add", "show", "rm", "load", "unload", "pin", "convert", "quantize"}
+    assert verbs >= {
+        "list",
+        "add",
+        "show",
+        "rm",
+        "load",
+        "unload",
+        "pin",
+        "convert",
+        "quantize",
+        "compare",
+        "search",
+        "recommend",
+    }
     assert {("keys", "create"), ("keys", "list"), ("keys", "revoke"), ("config", "show")} <= set(COMMANDS)
     assert {path[0] for path in COMMANDS if path} >= {"serve", "run", "chat", "ps", "version"}
 

@@ -49,11 +49,11 @@ def test_where_nothing_is_compiled_the_list_says_what_to_do(appliance: Command, 
 def test_compiling_is_a_job_that_is_followed_to_what_it_cost(appliance: Command, daemon: FakeDaemon) -> None:
     follow(daemon, "/admin/v1/models/compile", "its weights were quantized anew")
 
-    result = appliance("kernels", "compile", "qwen")
+    result = appliance("kernels", "compile", "qwen", "--bits", "4")
 
     assert result.code == 0
     assert result.out.endswith("its weights were quantized anew\n")
-    assert daemon.last("POST", "/admin/v1/models/compile").body == {"model": "qwen"}
+    assert daemon.last("POST", "/admin/v1/models/compile").body == {"model": "qwen", "bits": 4}
 
 
 def test_tuning_is_of_one_model_or_of_all(appliance: Command, daemon: FakeDaemon) -> None:

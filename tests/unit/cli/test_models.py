@@ -6,7 +6,9 @@ import msgspec
 import pytest
 
 from appliance.core.admin import Done, Problem, Progress, Removed
+from appliance.core.catalogue import FitAt
 from models.embedded import EMBEDDED_PATH
+from tests.catalogues import fit_of
 from tests.unit.cli.conftest import Command
 from tests.unit.cli.fake_daemon import FakeDaemon, installed
 
@@ -34,12 +36,25 @@ def test_list_shows_one_aligned_line_for_each_model(appliance: Command, daemon: 
 
 def test_show_lists_what_is_known_and_says_what_is_not(appliance: Command, daemon: FakeDaemon) -> None:
     daemon.reply("GET", f"{MODELS}/guide", installed(licence=None, context_tokens=1024, reasons=("only one",)))
+    fit = fit_of(contexts=(FitAt(context_tokens=2048, memory_bytes=2**30, is_fitting=False),), notes=("estimated",))
+    daemon.reply("GET", "/admin/v1/fit/guide", fit)
 
     lines = appliance("models", "show", "guide").out.splitlines()
 
-    assert "licence          unknown" in lines
-    assert "context here     1024 tokens" in lines
-    assert lines[-1] == "why so           only one"
+    assert "licence           unknown" in lines
+    assert "context here      1024 tokens" in lines
+    assert "why so            only one" in lines
+    assert "with 2048 tokens  1.0 GiB, too much now" in lines
+    assert lines[-1] == "note              estimated"
+
+
+def test_show_says_of_a_model_that_is_not_here_how_it_would_fit(appliance: Command, daemon: FakeDaemon) -> None:
+    daemon.reply("GET", "/admin/v1/fit/qwen3-8b", fit_of("qwen3-8b", is_installed=False, reference="hf:a/b:Q4_K_M"))
+
+    out = appliance("models", "show", "qwen3-8b").out
+
+    assert "not installed; get it with: appliance pull qwen3-8b" in out
+    assert "hf:a/b:Q4_K_M" in out
 
 
 def test_add_sends_the_whole_path_and_says_how_to_go_on(

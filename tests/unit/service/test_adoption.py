@@ -25,10 +25,11 @@ def ratios(
     details: ModelDetails = DETAILS,
     snapshot: HardwareSnapshot = FAST,
     is_on: bool = True,
+    artefact: Artefact = ARTEFACT,
 ) -> list[float]:
     async def run() -> list[float]:
         adoption = Adoption(snapshot, is_on=is_on, adopt=adopt)
-        return [ratio async for ratio in adoption.run("a", ARTEFACT, details)]
+        return [ratio async for ratio in adoption.run("a", artefact, details)]
 
     return asyncio.run(run())
 
@@ -72,4 +73,19 @@ def test_a_failure_costs_only_the_speed(caplog: pytest.LogCaptureFixture) -> Non
 
     with caplog.at_level(logging.WARNING, logger=service.__name__):
         assert ratios(fail) == [0.1]
-    assert "model 'a' runs as before: no room on the disk" in caplog.text
+    assert "model 'a' was not made ready for our kernels: no room on the disk" in caplog.text
+
+
+FOLDER = Artefact(format="safetensors", path="/models/a/model.safetensors", digest="sha256:0", compiled_path="/c")
+
+
+def test_a_folder_that_nothing_else_runs_is_made_ready_whatever_its_size_and_wherever_there_are_kernels() -> None:
+    told: list[Artefact] = []
+    small = ModelDetails(architecture="mistral", quantization="BF16", num_parameters=1_000_000)
+    slower = machine(instructions=frozenset({Instruction.AVX2}))
+
+    assert ratios(lambda artefact, *_: told.append(artefact), artefact=FOLDER, details=small, snapshot=slower) == []
+    assert told == [FOLDER]
+    mamba = ModelDetails(architecture="mamba", quantization="BF16")
+    assert ratios(never, artefact=FOLDER, details=mamba) == []
+    assert ratios(never, artefact=FOLDER, details=small, snapshot=machine(instructions=frozenset())) == []

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from appliance.core.admin import AddModel, Done, Progress
+from appliance.core.admin import AddModel, Done, LoadedModelStatus, Progress
 from appliance.core.jobs import Job, JobId
 from appliance.errors import Conflict
 from appliance.service.care import ModelCare
 from appliance.service.installed import Installed
-from models.intake import AddProgress
+from models.finding.found import NOTHING_KNOWN, Origin
 from models.manifest import ModelManifest
-from models.store import ModelStore
+from models.store.intake import AddProgress
+from models.store.store import ModelStore
 from tests.fakes import FakeScheduler, load_plan
 from tests.shapes import write_shape
 
@@ -32,7 +33,13 @@ class SlowStore(ModelStore):
         self.is_discarded = False
 
     def add(
-        self, path: Path, name: str | None, copy: bool, now_s: float
+        self,
+        path: Path,
+        name: str | None,
+        copy: bool,
+        now_s: float,
+        origin: Origin = NOTHING_KNOWN,
+        is_replacing: bool = False,
     ) -> Generator[AddProgress, None, ModelManifest]:
         try:
             yield AddProgress(done_bytes=1, total_bytes=2, text="reading")
@@ -125,3 +132,38 @@ def test_an_adopted_file_is_named_when_it_stays(tmp_path: Path) -> None:
 
     assert asyncio.run(run()) == [str(file), None]
     assert file.is_file()
+
+
+def test_a_model_that_was_compiled_moves_to_where_it_runs_now_and_no_other_does(tmp_path: Path) -> None:
+    scheduler: Any = FakeScheduler()
+    scheduler.statuses = (
+        loaded_status("guide", backend="before"),
+        loaded_status("guide@echo", backend="echo"),
+        loaded_status("other", backend="before"),
+    )
+    store = ModelStore(tmp_path)
+    care = ModelCare(store, Installed(store, lambda model, manifest, variant: load_plan(model), "guide"), scheduler)
+
+    result = asyncio.run(care.keep_compiled(JOB, {"model": "guide", "note": "done"}))
+
+    assert scheduler.renewed == ["guide"]
+    assert result == {"model": "guide", "note": "done"}
+
+
+def loaded_status(name: str, *, backend: str) -> LoadedModelStatus:
+    return LoadedModelStatus(
+        name=name,
+        state="ready",
+        reason="",
+        backend=backend,
+        device="cpu",
+        is_pinned=False,
+        memory_bytes=1,
+        context_tokens=1,
+        num_running=0,
+        num_waiting=0,
+        tokens_per_s=0.0,
+        kv_used_tokens=0,
+        kv_capacity_tokens=1,
+        expires_in_s=None,
+    )

@@ -11,7 +11,7 @@ from appliance.errors import DoesNotFit, InvalidRequest, ModelNotFound
 from appliance.service.installed import Installed
 from models.embedded import EMBEDDED_PATH
 from models.manifest import ModelDetails, ModelManifest
-from models.store import ModelStore
+from models.store.store import ModelStore
 from tests.fakes import load_plan, loaded_status
 
 

@@ -15,7 +15,7 @@ from appliance.errors import Conflict, ModelNotFound
 from appliance.service.installed import Installed
 from appliance.service.kernels import KernelCare
 from appliance.service.tunings import Tunings
-from models.store import ModelStore
+from models.store.store import ModelStore
 from tests.fakes import load_plan, machine
 
 SNAPSHOT = machine(usable_cores=3, instructions=frozenset({Instruction.AVX2}))

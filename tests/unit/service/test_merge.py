@@ -9,7 +9,8 @@ from appliance.core.events import Delta, Finished
 from appliance.core.request import GenerateRequest, RequestId, TextPrompt
 from appliance.errors import BackendError
 from appliance.scheduler.queue_place import QueuePlace
-from appliance.service.generate import EventStream, Generation
+from appliance.service.events import EventStream
+from appliance.service.generate import Generation
 from tests.fakes import FakeScheduler, accepted, delta, finished
 
 
@@ -17,13 +18,13 @@ def requests(*ids: str) -> list[GenerateRequest]:
     return [GenerateRequest(id=RequestId(id), model="guide", prompt=TextPrompt(text=id), num_choices=2) for id in ids]
 
 
-def start(scheduler: FakeScheduler, *ids: str) -> EventStream:
-    return Generation(scheduler).generate(requests(*ids), LOCAL)
+async def begin(scheduler: FakeScheduler, *ids: str) -> EventStream:
+    return (await Generation(scheduler).answer(requests(*ids), LOCAL)).events
 
 
 def test_choices_are_numbered_through() -> None:
     async def run() -> list[tuple[int, str]]:
-        stream = start(FakeScheduler(), "a", "b", "c")
+        stream = await begin(FakeScheduler(), "a", "b", "c")
         return [(event.choice, type(event).__name__) async for event in stream if isinstance(event, Delta | Finished)]
 
     found = asyncio.run(run())
@@ -36,7 +37,7 @@ def test_the_first_error_ends_it_and_cancels_the_rest() -> None:
         scheduler = FakeScheduler()
         scheduler.script = lambda r: [BackendError("died")] if r.id == "b" else [accepted(r)]
         with pytest.raises(BackendError, match="died"):
-            async for _ in start(scheduler, "a", "b", "c"):
+            async for _ in await begin(scheduler, "a", "b", "c"):
                 pass
         return [scheduler.cancelled.get_nowait() for _ in range(scheduler.cancelled.qsize())]
 
@@ -47,7 +48,7 @@ def test_cancelling_ends_every_request() -> None:
     async def run() -> int:
         scheduler = FakeScheduler()
         scheduler.script = lambda r: [accepted(r)]
-        stream = start(scheduler, "a", "b")
+        stream = await begin(scheduler, "a", "b")
         async for _ in stream:
             stream.cancel()
         return scheduler.cancelled.qsize()
@@ -59,7 +60,7 @@ def test_a_call_stands_where_the_last_of_its_requests_stands() -> None:
     async def run() -> list[int | None]:
         scheduler = FakeScheduler()
         scheduler.script = lambda r: [accepted(r)]
-        stream = start(scheduler, "a", "b", "c")
+        stream = await begin(scheduler, "a", "b", "c")
         positions = []
         for places in ({"a": 4, "b": 5, "c": 6}, {"b": 3, "c": 2}, {}):
             scheduler.places = {
@@ -75,6 +76,6 @@ def test_one_request_is_not_wrapped() -> None:
     async def run() -> list[int]:
         scheduler = FakeScheduler()
         scheduler.script = lambda r: [delta(r, "x"), finished(r), finished(r, choice=1)]
-        return [event.choice async for event in start(scheduler, "a") if isinstance(event, Finished)]
+        return [event.choice async for event in await begin(scheduler, "a") if isinstance(event, Finished)]
 
     assert asyncio.run(run()) == [0, 1]

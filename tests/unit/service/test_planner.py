@@ -18,7 +18,7 @@ from appliance.service.planner import Planner
 from appliance.settings import EngineSettings, KvSettings, Settings
 from models.embedded import EMBEDDED_PATH
 from models.manifest import ModelManifest
-from models.store import ModelStore
+from models.store.store import ModelStore
 from tests.fakes import machine
 
 GIB = 2**30

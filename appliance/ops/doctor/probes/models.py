@@ -11,7 +11,8 @@ from appliance.service.installed import Installed, name_of
 from appliance.service.planner import Planner
 from appliance.settings import Settings
 from models.manifest import ModelManifest
-from models.store import ModelStore
+from models.store.remedy import remedy_command
+from models.store.store import ModelStore
 
 
 def look_at_models(
@@ -48,7 +49,12 @@ def largest_file(home: Path) -> Path | None:
 
 def _problem(manifest: ModelManifest, why: list[str]) -> ModelProblem:
     source = Path(manifest.source or manifest.files[0].path)
-    return ModelProblem(name=name_of(manifest), problems=tuple(why), source=str(source) if source.exists() else None)
+    return ModelProblem(
+        name=name_of(manifest),
+        problems=tuple(why),
+        source=str(source) if source.exists() else None,
+        mend=remedy_command(manifest, name_of(manifest)),
+    )
 
 
 def _try_default(

@@ -103,3 +103,9 @@ def test_where_our_installer_made_the_environment_it_makes_it_anew() -> None:
 
 def test_an_engine_with_nothing_to_compile_is_not_mentioned() -> None:
     assert engines(healthy(engines=(engine(rebuild_command=None),))) == ()
+
+
+def test_what_an_engine_could_do_better_is_said_with_what_mends_it() -> None:
+    slow = msgspec.structs.replace(engine().descriptor, drawback="each start compiles", mend="install a linker")
+    finding = only(engines, healthy(engines=(engine(descriptor=slow, instructions=None, rebuild_command=None),)))
+    assert (finding.state, finding.reason, finding.mend) == ("note", "each start compiles", "install a linker")

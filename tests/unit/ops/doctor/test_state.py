@@ -120,11 +120,13 @@ def test_a_file_system_that_loses_or_shares_the_state_is_found(kind: str, state:
 def test_a_model_whose_file_changed_is_added_again_and_one_whose_file_is_gone_is_forgotten() -> None:
     changed = ModelProblem(name="mine", problems=("/m.gguf: was written to",), source="/my models/m.gguf")
     gone = ModelProblem(name="lost", problems=("/l.gguf: No such file",), source=None)
-    findings = found(models.files, healthy(models=ModelFacts(num_installed=3, changed=(changed, gone))))
+    rotten = ModelProblem(name="ours", problems=("/o: bit rot",), source=None, mend="appliance pull hf:a/b --name ours")
+    findings = found(models.files, healthy(models=ModelFacts(num_installed=3, changed=(changed, gone, rotten))))
 
     assert [finding.mend for finding in findings] == [
         "appliance models rm mine && appliance models add '/my models/m.gguf' --name mine",
         "appliance models rm lost",
+        "appliance pull hf:a/b --name ours",
     ]
     assert not found(models.files, healthy())
 

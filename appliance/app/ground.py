@@ -1,0 +1,145 @@
+"""What every part of the daemon stands on: the machine, the models, those who watch, and the scheduler."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from appliance.backends.registry import WORKSHOPS, descriptors, versions
+from appliance.caches.kv_disk import KvDisk
+from appliance.caches.kv_sweep import KvSweeper
+from appliance.core.events import SystemEvent
+from appliance.core.hardware import HardwareSnapshot
+from appliance.database import DATABASE_FILE
+from appliance.hardware.memory import memory_available_bytes
+from appliance.hardware.probe import probe
+from appliance.jobs.batches.batches import Batches
+from appliance.jobs.notify.notifications import Notifications
+from appliance.jobs.notify.outbox import Outbox
+from appliance.jobs.notify.places import AllowList
+from appliance.jobs.notify.sending import Sender
+from appliance.jobs.notify.targets import standing_target
+from appliance.link.process import WorkerProcess
+from appliance.ops.feed import Feed
+from appliance.ops.metrics import Metrics
+from appliance.ops.ready import Readiness
+from appliance.ops.requests import RequestLog
+from appliance.ops.shortages import ShortageLog
+from appliance.scheduler.loop import SchedulerLoop
+from appliance.service.calibrations import Calibrations
+from appliance.service.files.files import MAX_FILE_BYTES, Files
+from appliance.service.installed import Installed
+from appliance.service.planner import Planner
+from appliance.settings import Settings
+from models.store.store import ModelStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watchers:
+    """Those who are told all that happens, and are asked about it."""
+
+    metrics: Metrics
+    requests: RequestLog
+    readiness: Readiness
+    feed: Feed
+    batches: Batches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """Values and owners that most parts need. `environ` is the child processes'."""
+
+    settings: Settings
+    home: Path
+    environ: Mapping[str, str]
+    snapshot: HardwareSnapshot
+    store: ModelStore
+    planner: Planner
+    installed: Installed
+    sweeper: KvSweeper
+    files: Files
+    notifications: Notifications
+    watchers: Watchers
+    publish: Callable[[SystemEvent], None]
+    scheduler: SchedulerLoop
+
+
+def lay(settings: Settings, home: Path, environ: Mapping[str, str]) -> Ground:
+    """Return the ground; nothing runs yet."""
+    snapshot = probe()
+    store = ModelStore(home, WORKSHOPS, settings.models.allowed_licences)
+    kv_disk = KvDisk(home, settings.kv, snapshot.disks)
+    calibrations = Calibrations(home / "calibration", snapshot.processor, versions())
+    planner = Planner(store, snapshot, descriptors(snapshot), settings, memory_available_bytes, kv_disk, calibrations)
+    sweeper = KvSweeper(kv_disk.root, kv_disk.budget_bytes, planner.fingerprints)
+    installed = Installed(store, planner.plan, settings.models.default_model)
+    files = Files(home, MAX_FILE_BYTES)
+    notifications = _notifications(home, settings)
+    watchers = _watchers(home, installed, files, notifications)
+    publish = _told_to(watchers, ShortageLog(home), planner, sweeper, calibrations)
+    return Ground(
+        settings=settings,
+        home=home,
+        environ=environ,
+        snapshot=snapshot,
+        store=store,
+        planner=planner,
+        installed=installed,
+        sweeper=sweeper,
+        files=files,
+        notifications=notifications,
+        watchers=watchers,
+        publish=publish,
+        scheduler=_scheduler(installed, settings, snapshot.memory.total_bytes, publish, environ),
+    )
+
+
+def is_busy(scheduler: SchedulerLoop) -> bool:
+    """Return whether anybody waits for an answer."""
+    return any(status.num_running or status.num_waiting for status in scheduler.status())
+
+
+def _notifications(home: Path, settings: Settings) -> Notifications:
+    sender = Sender(settings.notify, AllowList(settings.notify.allowed_addresses))
+    standing = map(standing_target, settings.notify.targets)
+    return Notifications(partial(Outbox, home / DATABASE_FILE), sender, standing, settings.tasks.keep_s)
+
+
+def _watchers(home: Path, installed: Installed, files: Files, notifications: Notifications) -> Watchers:
+    return Watchers(
+        metrics=Metrics(),
+        requests=RequestLog(),
+        readiness=Readiness(installed.default_model),
+        feed=Feed(),
+        batches=Batches(home, files, notifications),
+    )
+
+
+def _told_to(
+    watchers: Watchers, shortages: ShortageLog, planner: Planner, sweeper: KvSweeper, calibrations: Calibrations
+) -> Callable[[SystemEvent], None]:
+    asked = (watchers.metrics, watchers.requests, watchers.feed, watchers.readiness, watchers.batches)
+    observers = (*asked, shortages, planner, sweeper, calibrations)
+    return partial(_tell, tuple(observer.observe for observer in observers))
+
+
+def _tell(observers: Iterable[Callable[[SystemEvent], None]], event: SystemEvent) -> None:
+    for observe in observers:
+        observe(event)
+
+
+def _scheduler(
+    installed: Installed,
+    settings: Settings,
+    memory_total_bytes: int,
+    publish: Callable[[SystemEvent], None],
+    environ: Mapping[str, str],
+) -> SchedulerLoop:
+    return SchedulerLoop(
+        installed.plan,
+        settings.scheduler,
+        memory=memory_available_bytes,
+        memory_total_bytes=memory_total_bytes,
+        publish=publish,
+        spawn=partial(WorkerProcess.spawn, environ=environ),
+    )

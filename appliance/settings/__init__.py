@@ -1,0 +1,38 @@
+"""The settings: read once, in the command line; nothing else reads the environment."""
+
+from .load import LoadedSettings, load
+from .tree import (
+    CacheSettings,
+    DownloadsSettings,
+    EngineSettings,
+    JobsSettings,
+    KvSettings,
+    LogSettings,
+    ModelsSettings,
+    NotifySettings,
+    ResponsesSettings,
+    SchedulerSettings,
+    ServerSettings,
+    Settings,
+    TasksSettings,
+)
+from .values import SettingsError
+
+__all__ = [
+    "CacheSettings",
+    "DownloadsSettings",
+    "EngineSettings",
+    "JobsSettings",
+    "KvSettings",
+    "LoadedSettings",
+    "LogSettings",
+    "ModelsSettings",
+    "NotifySettings",
+    "ResponsesSettings",
+    "SchedulerSettings",
+    "ServerSettings",
+    "Settings",
+    "SettingsError",
+    "TasksSettings",
+    "load",
+]

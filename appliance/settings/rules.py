@@ -1,0 +1,94 @@
+"""What values settings accept beyond their types, and how people are told."""
+
+SECRETS = ("_token", "_secret", "_password")
+"""How the names of settings end that nobody is shown."""
+
+# Both ends belong to the range.
+RANGES: dict[str, tuple[float, float]] = {
+    "server.port": (0, 65535),
+    "server.ollama_port": (0, 65535),
+    "server.max_body_bytes": (1024, 2**40),
+    "server.read_timeout_s": (1, 3600),
+    "server.drain_timeout_s": (0, 86400),
+    "models.keep_versions": (0, 1000),
+    "scheduler.max_waiting": (0, 10**6),
+    "scheduler.keep_alive_s": (0, 10**9),
+    "scheduler.memory_reserve_ratio": (0, 1),
+    "scheduler.load_timeout_s": (1, 86400),
+    "engine.context_tokens": (16, 2**31 - 1),
+    "engine.kv_capacity_tokens": (16, 2**31 - 1),
+    "engine.max_step_sequences": (1, 1024),
+    "engine.threads": (1, 4096),
+    "engine.step_time_target_s": (0.001, 60),
+    "kv.memory_bytes": (0, 2**50),
+    "kv.disk_bytes": (0, 2**50),
+    "kv.max_written_bytes_per_day": (0, 2**50),
+    "jobs.max_running": (1, 16),
+    "jobs.max_network_running": (1, 16),
+    "jobs.max_batches_running": (1, 16),
+    "jobs.batch_requests": (1, 128),
+    "jobs.niceness": (0, 19),
+    "responses.keep_s": (0, 10**10),
+    "responses.max_bytes": (0, 2**50),
+    "downloads.connections": (1, 16),
+    "downloads.max_bytes_per_s": (1024, 2**50),
+    "downloads.min_free_bytes": (0, 2**50),
+    "cache.ttl_s": (0, 10**10),
+    "tasks.keep_s": (0, 10**10),
+    "notify.smtp_port": (1, 65535),
+    "cache.semantic_threshold": (0.5, 1),
+    "cache.memory_bytes": (0, 2**40),
+    "cache.disk_bytes": (0, 2**50),
+}
+CHOICES: dict[str, tuple[str, ...]] = {
+    "cache.mode": ("auto", "off", "force"),
+    "cache.scope": ("caller", "shared"),
+    "engine.kv_type": ("auto", "f32", "int8"),
+    "engine.provider_fallback": ("allow", "warn", "refuse"),
+    "engine.kernels": ("auto", "off"),
+    "notify.smtp_security": ("starttls", "tls", "none"),
+    "log.level": ("debug", "info", "warning", "error"),
+}
+NONE_MEANS = {
+    "server.ollama_port": "to listen on server.port alone",
+    "downloads.max_bytes_per_s": "for no limit",
+    "downloads.window": "for any hour",
+    "jobs.batch_window": "for any hour",
+    "downloads.hugging_face_endpoint": "for the hub's own",
+    "downloads.modelscope_endpoint": "for the hub's own",
+    "downloads.ollama_registry": "for the registry's own",
+    "downloads.hugging_face_token": "to ask as nobody",
+    "downloads.modelscope_token": "to ask as nobody",
+    "notify.webhook_secret": "for no webhooks",
+    "notify.smtp_host": "for no e-mail",
+    "notify.smtp_from": "for no e-mail",
+    "notify.smtp_user": "to send without a login",
+    "notify.smtp_password": "to send without a login",
+}
+FORMS = {
+    "jobs.batch_window": (r"([01]?\d|2[0-3]):[0-5]\d\s*-\s*([01]?\d|2[0-3]):[0-5]\d", "hours such as 22:00-06:00"),
+    "downloads.window": (r"([01]?\d|2[0-3]):[0-5]\d\s*-\s*([01]?\d|2[0-3]):[0-5]\d", "hours such as 22:00-06:00"),
+    "downloads.hugging_face_endpoint": (r"https?://[^\s@]+", "an address such as https://hub.example.org"),
+    "downloads.modelscope_endpoint": (r"https?://[^\s@]+", "an address such as https://hub.example.org"),
+    "downloads.ollama_registry": (r"https?://[^\s@]+", "an address such as https://registry.example.org"),
+    "downloads.hugging_face_token": (r"[!-~]+", "a token, which is of letters, digits and signs"),
+    "downloads.modelscope_token": (r"[!-~]+", "a token, which is of letters, digits and signs"),
+    "notify.allowed_addresses": (
+        r"(http://)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.*_-]+)(:\d{1,5})?|[^\s@:/]*@[A-Za-z0-9.*-]+",
+        "hosts such as hooks.example.org, *.example.org or http://192.168.1.20:8080, "
+        "and mail such as ada@example.org or @example.org",
+    ),
+    "notify.targets": (
+        r"([!-~]+ )?((webhook|ntfy):https?://[!-~]+|email:[!-~]+@[!-~]+)",
+        "targets such as webhook:https://hooks.example.org/done, ntfy:URL or email:ADDRESS, after a key's name if only "
+        "that caller's work is told",
+    ),
+    "notify.webhook_secret": (r"whsec_[A-Za-z0-9+/]{32,86}={0,2}", "whsec_ and 24 to 64 random bytes in base64"),
+    "notify.smtp_host": (r"[A-Za-z0-9.:-]+", "a host such as mail.example.org"),
+    "notify.smtp_from": (r"[^\s@<>]+@[A-Za-z0-9.-]+", "an address such as appliance@example.org"),
+    "notify.smtp_user": (r"[!-~]+", "a name, which is of letters, digits and signs"),
+    "notify.smtp_password": (r"[ -~]+", "a password, which is of letters, digits and signs"),
+}
+"""What texts must look like, each of a list by itself, and how people are told."""
+SIZES = ("_bytes", "_bytes_per_day", "_bytes_per_s")
+KIND_NAMES = {int: "a whole number", float: "a number", str: "text", tuple[str, ...]: "a list of texts"}
