@@ -4,10 +4,10 @@ Whoever keeps a table here adds a script to MIGRATIONS and never changes one tha
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -152,16 +152,34 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def read_json(
-    connection: sqlite3.Connection, path: Path, query: str, values: Sequence[Value], kind: type[T]
-) -> list[T]:
-    """Return what a query's only column holds, JSON in each row, as values of that kind. Raises: StorageError."""
-    with storage_errors(path):
-        rows = connection.execute(query, values).fetchall()
-    try:
-        return [msgspec.json.decode(row[0], type=kind) for row in rows]
-    except msgspec.DecodeError as error:
-        raise StorageError(f"{path} holds a {kind.__name__} that cannot be read: {error}") from error
+class JsonTable(Generic[T]):
+    """A table that holds a value as JSON in each row. One thread at a time; every method raises: StorageError."""
+
+    def __init__(self, path: Path, table: str, column: str, kind: type[T]) -> None:
+        """`column` of `table` holds values of that kind."""
+        self._path = path
+        self._kind = kind
+        self._select = f"SELECT {column} FROM {table}"  # noqa: S608  (names of our own)
+        self._connection = open_database(path)
+
+    def close(self) -> None:
+        """Close the database."""
+        self._connection.close()
+
+    def _read(self, condition: str, *values: Value) -> list[T]:
+        """Return the values of the rows that are meant. `condition` is what comes after `WHERE`, and our own."""
+        with storage_errors(self._path):
+            rows = self._connection.execute(f"{self._select} WHERE {condition}", values).fetchall()
+        try:
+            return [msgspec.json.decode(row[0], type=self._kind) for row in rows]
+        except msgspec.DecodeError as error:
+            message = f"{self._path} holds a {self._kind.__name__} that cannot be read: {error}"
+            raise StorageError(message) from error
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return names of our own as the inside of a list in SQL."""
+    return ", ".join(f"'{name}'" for name in sorted(names))
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:

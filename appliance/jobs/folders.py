@@ -1,7 +1,7 @@
 """The folders that jobs work in, below `run/jobs/`: one for each, made before it runs and deleted when it has ended."""
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from appliance.core.jobs import JobId
@@ -34,7 +34,11 @@ class JobFolders:
 
     def keep_only(self, job_ids: Iterable[JobId]) -> None:
         """Delete the folders of all other jobs."""
-        kept = set(job_ids)
-        for folder in self._root.iterdir() if self._root.exists() else ():
-            if folder.name not in kept:
-                shutil.rmtree(folder, ignore_errors=True)
+        keep_folders(self._root, set(job_ids))
+
+
+def keep_folders(root: Path, names: Collection[str]) -> None:
+    """Delete the folders below `root` that have other names."""
+    for folder in root.iterdir() if root.exists() else ():
+        if folder.name not in names:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -7,7 +7,7 @@ import msgspec
 
 from appliance.core.jobs import ENDED, Job, JobId
 from appliance.core.notify import Delivery
-from appliance.database import open_database, read_json, storage_errors, transaction
+from appliance.database import JsonTable, listed, storage_errors, transaction
 
 from .notify.outbox import put
 
@@ -18,7 +18,7 @@ _SAVE = """
 INSERT INTO jobs (id, state, job) VALUES (?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET state = excluded.state, job = excluded.job
 """
-_ENDED = ", ".join(f"'{state}'" for state in sorted(ENDED))
+_ENDED = listed(ENDED)
 _PRUNE = f"""
 DELETE FROM jobs WHERE state IN ({_ENDED}) AND number <= (
     SELECT number FROM jobs WHERE state IN ({_ENDED}) ORDER BY number DESC LIMIT 1 OFFSET ?
@@ -26,12 +26,11 @@ DELETE FROM jobs WHERE state IN ({_ENDED}) AND number <= (
 """  # noqa: S608  (the states are our own)
 
 
-class JobTable:
+class JobTable(JsonTable[Job]):
     """Owns the table `jobs`. One thread at a time. Every method raises: StorageError."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection = open_database(path)
+        super().__init__(path, "jobs", "job", Job)
 
     def save(self, jobs: Iterable[Job], deliveries: Iterable[Delivery] = ()) -> None:
         """Write jobs and who is to be told of them, all or nothing; all is on the disk when this returns."""
@@ -43,20 +42,12 @@ class JobTable:
 
     def get(self, job_id: JobId) -> Job | None:
         """Return one job, None when there is none of that id."""
-        return next(iter(self._read("WHERE id = ?", job_id)), None)
+        return next(iter(self._read("id = ?", job_id)), None)
 
     def newest(self, max_jobs: int) -> list[Job]:
         """Return the newest jobs, the newest first."""
-        return self._read("ORDER BY number DESC LIMIT ?", max_jobs)
+        return self._read("TRUE ORDER BY number DESC LIMIT ?", max_jobs)
 
     def active(self) -> list[Job]:
         """Return the jobs that have not ended, the oldest first."""
-        return self._read(f"WHERE state NOT IN ({_ENDED}) ORDER BY number")
-
-    def close(self) -> None:
-        """Close the database."""
-        self._connection.close()
-
-    def _read(self, condition: str, *values: str | int) -> list[Job]:
-        query = f"SELECT job FROM jobs {condition}"  # noqa: S608  (conditions of our own)
-        return read_json(self._connection, self._path, query, values, Job)
+        return self._read(f"state NOT IN ({_ENDED}) ORDER BY number")

@@ -72,7 +72,7 @@ class FeedbackBook:
     """Owns the feedback. Every method runs on the event loop and raises: StorageError."""
 
     def __init__(self, path: Path) -> None:
-        self._storage = TableThread("feedback", lambda: FeedbackTable(path))
+        self._storage = TableThread("pieces of feedback", lambda: FeedbackTable(path))
 
     async def open(self) -> None:
         """Open the table."""

@@ -40,8 +40,8 @@ class TableThread(Generic[Table]):
 
     @property
     def fault(self) -> StorageError:
-        """Why nothing can be kept."""
-        return StorageError(f"no {self._what} are kept now: {self._cause}")
+        """Why there are none."""
+        return StorageError(f"there are no {self._what} now: {self._cause}")
 
     async def open(self) -> None:
         """Open the table."""
@@ -49,7 +49,7 @@ class TableThread(Generic[Table]):
             self._table = await self._run(self._open_table)
         except StorageError as error:
             self._cause = error.message
-            logger.error("no %s are kept: %s", self._what, error)
+            logger.error("there are no %s: %s", self._what, error)
 
     async def do(self, action: Callable[[Table], T]) -> T:
         """Return what `action` does with the table, on its thread. Raises: StorageError."""

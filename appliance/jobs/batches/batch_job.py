@@ -13,7 +13,8 @@ from threading import Lock
 import msgspec
 
 from appliance.child import Reporter, run_child
-from appliance.client.transport import Transport
+from appliance.client.runfiles import DAEMON_FILE, local_key, local_url
+from appliance.client.transport import NoDaemon, Transport
 from appliance.core.batches import BatchCounts, BatchOrder, BatchOutcome, BatchTuning
 from appliance.core.jobs import JobProgress
 from appliance.errors import StorageError
@@ -27,6 +28,7 @@ from .results import Problem, Result, ResultFiles
 READ_TIMEOUT_S = 24 * 3600.0
 """An answer may wait long: everybody else goes first."""
 WINDOW_CHECK_S = 30.0
+"""The clock is looked at so often: it may be set meanwhile."""
 
 
 def work(order: BatchOrder, report: Reporter) -> BatchOutcome:
@@ -106,11 +108,12 @@ class _Crew:
     def _waits_for_its_hour(self) -> bool:
         """Return once the window is open; False when the batch has expired."""
         while self._left and time.time() < self._order.expires_s:
-            opens = None if self._window is None else self._window.opens_at(datetime.now())
+            now = datetime.now()
+            opens = None if self._window is None else self._window.opens_at(now)
             if opens is None:
                 return True
-            self._tell(f"waiting for {opens:%H:%M}")
-            time.sleep(WINDOW_CHECK_S)
+            self._tell(f"waiting for {opens:%H:%M} (jobs.batch_window)")
+            time.sleep(min(WINDOW_CHECK_S, (opens - now).total_seconds()))
         return False
 
     def _tell(self, text: str) -> None:
@@ -127,15 +130,12 @@ class _Crew:
             )
 
 
-class _DaemonFile(msgspec.Struct):
-    url: str
-
-
 def _transport(home: Path, caller: str) -> Transport:
     """Return the way to our own daemon, in the name of the batch's caller."""
-    url = msgspec.json.decode((home / "run" / "daemon.json").read_bytes(), type=_DaemonFile).url
-    key = (home / "run" / "local.key").read_text(encoding="ascii").strip()
-    return Transport(url, key, READ_TIMEOUT_S, on_behalf_of=caller)
+    url = local_url(home)
+    if url is None:
+        raise NoDaemon(f"no daemon says in {home / DAEMON_FILE} where it listens")
+    return Transport(url, local_key(home), READ_TIMEOUT_S, on_behalf_of=caller)
 
 
 def _read_outcome(folder: Path) -> BatchOutcome | None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import shutil
 import time
 import uuid
 from collections.abc import Callable, Coroutine
@@ -26,7 +25,8 @@ from appliance.core.events import JobProgressed, JobStateChanged, SystemEvent
 from appliance.core.files import FileId, UserFile
 from appliance.core.jobs import ENDED, Job, JobId, JobKind, JsonObject, Tell
 from appliance.database import DATABASE_FILE
-from appliance.errors import ApplianceError, BatchNotFound, Conflict, InvalidRequest, JobNotFound
+from appliance.errors import ApplianceError, BatchNotFound, Conflict, InvalidRequest, JobNotFound, StorageError
+from appliance.jobs.folders import keep_folders
 from appliance.jobs.notify.notifications import Notifications
 from appliance.service.files.files import Files
 from appliance.service.table_thread import TableThread
@@ -84,9 +84,13 @@ class Batches:
         self._jobs = jobs
         if not self._storage.is_usable:
             return
-        for batch_id in await self._storage.do(lambda table: table.ended_ids()):
-            shutil.rmtree(self._folder / batch_id, ignore_errors=True)
-        for batch in await self._storage.do(lambda table: table.unfinished()):
+        try:
+            unfinished = await self._storage.do(lambda table: table.unfinished())
+        except StorageError as error:
+            logger.error("batches cannot go on: %s", error.message)
+            return
+        await asyncio.to_thread(keep_folders, self._folder, {batch.id for batch in unfinished})
+        for batch in unfinished:
             await self._take_up(batch)
 
     async def close(self) -> None:

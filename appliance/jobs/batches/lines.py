@@ -122,8 +122,10 @@ def _checked(line: bytes, number: int, offset_bytes: int, endpoint: BatchEndpoin
     if request.url != endpoint:
         message = f"the url is {request.url[:80]!r}, and the batch is for {endpoint!r}"
         raise _Refused(_fault("mismatched_endpoint", message, number, "url"))
-    if request.body.get("stream"):
-        raise _Refused(_fault("invalid_request", "a batch has no streams; leave 'stream' out", number, "body.stream"))
+    for name in ("stream", "background"):
+        if request.body.get(name):
+            message = f"a batch takes whole answers; leave {name!r} out"
+            raise _Refused(_fault("invalid_request", message, number, f"body.{name}"))
     ids.add(request.custom_id)
     return Entry(number, offset_bytes, request.custom_id, _key_of(request.body))
 

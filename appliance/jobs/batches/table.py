@@ -5,24 +5,23 @@ from pathlib import Path
 
 import msgspec
 
-from appliance.core.batches import BATCH_ENDED, Batch, BatchId
+from appliance.core.batches import BATCH_ENDED, Batch
 from appliance.core.notify import Delivery
-from appliance.database import open_database, read_json, storage_errors, transaction
+from appliance.database import JsonTable, listed, storage_errors, transaction
 from appliance.jobs.notify.outbox import put
 
 _SAVE = """
 INSERT INTO batches (id, owner, state, batch) VALUES (?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET state = excluded.state, batch = excluded.batch
 """
-_ENDED = ", ".join(f"'{state}'" for state in sorted(BATCH_ENDED))
+_ENDED = listed(BATCH_ENDED)
 
 
-class BatchTable:
+class BatchTable(JsonTable[Batch]):
     """Owns the table `batches`. Every method raises: StorageError."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection = open_database(path)
+        super().__init__(path, "batches", "batch", Batch)
 
     def save(self, batch: Batch, deliveries: Iterable[Delivery] = ()) -> None:
         """Write a batch in place of what it was, and who is to be told; both are on the disk when this returns."""
@@ -42,17 +41,3 @@ class BatchTable:
     def unfinished(self) -> list[Batch]:
         """Return the batches that have not ended, the oldest first."""
         return self._read(f"state NOT IN ({_ENDED}) ORDER BY number")
-
-    def ended_ids(self) -> set[BatchId]:
-        """Return the ids of those that have ended."""
-        with storage_errors(self._path):
-            rows = self._connection.execute(f"SELECT id FROM batches WHERE state IN ({_ENDED})")  # noqa: S608
-            return {BatchId(row[0]) for row in rows}
-
-    def close(self) -> None:
-        """Close the database."""
-        self._connection.close()
-
-    def _read(self, condition: str, *values: str | int | None) -> list[Batch]:
-        query = f"SELECT batch FROM batches WHERE {condition}"  # noqa: S608  (conditions of our own)
-        return read_json(self._connection, self._path, query, values, Batch)

@@ -7,22 +7,21 @@ import msgspec
 
 from appliance.core.notify import Delivery
 from appliance.core.tasks import TASK_ENDED, Task, TaskState
-from appliance.database import open_database, read_json, storage_errors, transaction
+from appliance.database import JsonTable, listed, storage_errors, transaction
 from appliance.jobs.notify.outbox import put
 
 _SAVE = """
 INSERT INTO tasks (id, owner, state, ended_s, task) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET state = excluded.state, ended_s = excluded.ended_s, task = excluded.task
 """
-_ENDED = ", ".join(f"'{state}'" for state in sorted(TASK_ENDED))
+_ENDED = listed(TASK_ENDED)
 
 
-class TaskTable:
+class TaskTable(JsonTable[Task]):
     """Owns the table `tasks`. Every method raises: StorageError."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection = open_database(path)
+        super().__init__(path, "tasks", "task", Task)
         # What was deleted is not to be found in the file's free pages
         self._connection.execute("PRAGMA secure_delete = ON")
 
@@ -53,11 +52,3 @@ class TaskTable:
         """Delete the tasks that ended before this moment."""
         with storage_errors(self._path):
             self._connection.execute("DELETE FROM tasks WHERE ended_s < ?", (ended_before_s,))
-
-    def close(self) -> None:
-        """Close the database."""
-        self._connection.close()
-
-    def _read(self, condition: str, *values: str | int | None) -> list[Task]:
-        query = f"SELECT task FROM tasks WHERE {condition}"  # noqa: S608  (conditions of our own)
-        return read_json(self._connection, self._path, query, values, Task)

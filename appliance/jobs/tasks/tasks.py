@@ -13,6 +13,7 @@ from appliance.core.notify import Target
 from appliance.core.request import GenerateRequest, RequestId
 from appliance.core.tasks import Task, TaskId, TaskState
 from appliance.errors import ApplianceError, Draining, TaskNotFound
+from appliance.jobs.followers import Followers
 from appliance.jobs.notify.notifications import Notifications
 from appliance.service.generate import Generation
 from appliance.service.table_thread import TableThread
@@ -23,6 +24,8 @@ from .table import TaskTable
 
 MAX_AT_ONCE = 32
 """So many are with the scheduler at a time, which orders them among all other requests; the others wait here."""
+STORAGE_PAUSE_S = 10.0
+"""A disk that is full, or that another program holds, is tried again after so long."""
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +49,7 @@ class Tasks:
         self._now = now
         self._waiting: dict[TaskId, Task] = {}
         self._running: dict[TaskId, asyncio.Task[None]] = {}
-        self._followers: dict[TaskId, set[asyncio.Event]] = {}
+        self._followers = Followers("task")
         self._timer: asyncio.TimerHandle | None = None
         self._is_closing = False
 
@@ -72,8 +75,7 @@ class Tasks:
         for each in running:
             each.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        for task_id in self._followers:
-            self._wake(task_id)
+        self._followers.close()
         await self._storage.close()
 
     async def submit(
@@ -123,27 +125,9 @@ class Tasks:
         self._begin_due()
         return task
 
-    async def follow(self, owner: str, task_id: str) -> AsyncGenerator[Task, None]:
+    def follow(self, owner: str, task_id: str) -> AsyncGenerator[Task, None]:
         """Yield the task now and whenever it changed, until it has ended. Raises: TaskNotFound, Draining."""
-        news = asyncio.Event()
-        followers = self._followers.setdefault(TaskId(task_id), set())
-        followers.add(news)
-        try:
-            shown: Task | None = None
-            while shown is None or not shown.has_ended:
-                news.clear()
-                task = await self.get(owner, task_id)
-                if task != shown:
-                    yield task
-                shown = task
-                if self._is_closing and not task.has_ended:
-                    raise Draining(f"the daemon is stopping; task {task_id} goes on when it is back")
-                if not task.has_ended:
-                    await news.wait()
-        finally:
-            followers.discard(news)
-            if not followers:
-                self._followers.pop(TaskId(task_id), None)
+        return self._followers.follow(task_id, lambda: self.get(owner, task_id))
 
     def _begin_due(self) -> None:
         """Begin with the tasks whose time has come, the oldest first, as long as there is room."""
@@ -170,7 +154,8 @@ class Tasks:
             if ended.state == "queued":
                 self._waiting[task.id] = ended
         except ApplianceError as error:
-            logger.error("task %s is left for the next daemon: %s", task.id, error.message)
+            logger.error("task %s is asked again once it can be written down: %s", task.id, error.message)
+            self._waiting[task.id] = msgspec.structs.replace(task, next_try_s=self._now() + STORAGE_PAUSE_S)
         finally:
             del self._running[task.id]
             if not self._is_closing:
@@ -188,10 +173,6 @@ class Tasks:
     async def _save(self, task: Task) -> None:
         deliveries = self._notifications.of_task(task)
         await self._storage.do(lambda table: table.save(task, deliveries))
-        self._wake(task.id)
+        self._followers.wake(task.id)
         if deliveries:
             self._notifications.wake()
-
-    def _wake(self, task_id: TaskId) -> None:
-        for news in self._followers.get(task_id, ()):
-            news.set()

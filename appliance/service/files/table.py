@@ -5,15 +5,14 @@ from pathlib import Path
 import msgspec
 
 from appliance.core.files import FileId, UserFile
-from appliance.database import open_database, read_json, storage_errors
+from appliance.database import JsonTable, storage_errors
 
 
-class FileTable:
+class FileTable(JsonTable[UserFile]):
     """Owns the table `files`. Every method raises: StorageError."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection = open_database(path)
+        super().__init__(path, "files", "file", UserFile)
 
     def add(self, file: UserFile) -> None:
         """Write a file down; one of the same id stays as it is."""
@@ -44,11 +43,3 @@ class FileTable:
         """Forget a file."""
         with storage_errors(self._path):
             self._connection.execute("DELETE FROM files WHERE id = ?", (file_id,))
-
-    def close(self) -> None:
-        """Close the database."""
-        self._connection.close()
-
-    def _read(self, condition: str, *values: str | float) -> list[UserFile]:
-        query = f"SELECT file FROM files WHERE {condition}"  # noqa: S608  (conditions of our own)
-        return read_json(self._connection, self._path, query, values, UserFile)
