@@ -4,19 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from appliance.client import DEFAULT_URL, READ_TIMEOUT_S, Client
+from appliance.client.runfiles import local_key, local_url
 
-DAEMON_FILE = Path("run") / "daemon.json"
-KEY_FILE = Path("run") / "local.key"
 SETTINGS_FILE = Path("appliance.toml")
-
-
-class _DaemonFile(msgspec.Struct):
-    """What a running daemon leaves for the commands of its machine to find it by."""
-
-    url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,29 +23,20 @@ class Context:
         """Return whether the person chose a daemon, so that the files here may not stand in for it."""
         return bool(self.environ.get("APPLIANCE_URL"))
 
+    @property
+    def key(self) -> str | None:
+        """Return the key of this person, else the one of this home's daemon."""
+        return self.environ.get("APPLIANCE_API_KEY", "").strip() or local_key(self.home)
+
     def client(self, *, read_timeout_s: float = READ_TIMEOUT_S) -> Client:
         """Return a client of the daemon: the one that was named, else the one of this home, else the usual address."""
-        url = self.environ.get("APPLIANCE_URL") or self._own_url() or DEFAULT_URL
-        return Client(url, self._key(), read_timeout_s=read_timeout_s)
+        url = self.environ.get("APPLIANCE_URL") or local_url(self.home) or DEFAULT_URL
+        return Client(url, self.key, read_timeout_s=read_timeout_s)
 
     def settings_path(self) -> Path | None:
         """Return the settings file of this home, if there is one."""
         path = self.home / SETTINGS_FILE
         return path if path.exists() else None
-
-    def _own_url(self) -> str | None:
-        try:
-            return msgspec.json.decode((self.home / DAEMON_FILE).read_bytes(), type=_DaemonFile).url
-        except (OSError, msgspec.DecodeError):
-            return None
-
-    def _key(self) -> str | None:
-        if key := self.environ.get("APPLIANCE_API_KEY", "").strip():
-            return key
-        try:
-            return (self.home / KEY_FILE).read_text(encoding="ascii").strip()
-        except (OSError, ValueError):
-            return None
 
 
 def find_home(environ: Mapping[str, str]) -> Path:

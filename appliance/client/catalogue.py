@@ -1,10 +1,11 @@
-"""The catalogue's routes as typed methods: what could be had, how a model fits, a signed file."""
+"""The catalogue's routes as typed methods: what could be had, how a model fits or would run, a signed file."""
 
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from appliance.core.catalogue import CatalogueAnswer, Fit, ImportCatalogue, ImportedCatalogue, Purpose
+from appliance.core.measurement import Explanation
 
-from .transport import Transport
+from .transport import Transport, quoted
 
 _PATH = "/admin/v1/catalogue"
 
@@ -30,8 +31,12 @@ class CatalogueCalls:
 
     def fit(self, name: str, *, with_bandwidth: bool = False) -> Fit:
         """Return how a model fits the machine, installed or of the catalogue."""
-        path = "/admin/v1/fit/" + quote(name, safe="/:@+,") + ("?bandwidth=true" if with_bandwidth else "")
+        path = "/admin/v1/fit/" + quoted(name) + ("?bandwidth=true" if with_bandwidth else "")
         return self._transport.call("GET", path, Fit)
+
+    def explain(self, name: str) -> Explanation:
+        """Return how an installed model would be run, and why not otherwise."""
+        return self._transport.call("GET", "/admin/v1/explain/" + quoted(name), Explanation)
 
     def import_catalogue(self, name: str, text: str, signature: str) -> ImportedCatalogue:
         """Let the daemon take in a signed catalogue."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Iterable
 from contextlib import closing
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
 import msgspec
@@ -24,6 +24,7 @@ from appliance.core.admin import (
     Requests,
     Status,
 )
+from appliance.core.calibration import CalibrateModel, CalibrationJobs
 from appliance.core.caller import Scope
 from appliance.core.doctor import Diagnosis
 from appliance.core.feed import FeedEvent, LogLevel, LogLine, LogLines
@@ -38,7 +39,7 @@ from .catalogue import CatalogueCalls
 from .chat import ChatEnd, read_chunks
 from .store import StoreCalls
 from .tasks import TaskCalls
-from .transport import DEFAULT_URL, READ_TIMEOUT_S, ClientError, NoDaemon, Transport, cut_off, decode, to_status
+from .transport import DEFAULT_URL, READ_TIMEOUT_S, ClientError, NoDaemon, Transport, cut_off, decode, quoted, to_status
 
 
 class Client(StoreCalls, CatalogueCalls, AnswerCalls, TaskCalls):
@@ -167,22 +168,23 @@ class Client(StoreCalls, CatalogueCalls, AnswerCalls, TaskCalls):
         """Give in a job that measures which tiles are the fastest, for one model or for all that are compiled."""
         return self._transport.call("POST", "/admin/v1/kernels/tune", Job, TuneKernels(model=name))
 
+    def calibrate_model(self, name: str | None = None, backends: Iterable[str] = ()) -> CalibrationJobs:
+        """Give in the jobs that measure a model, the default one without a name, on some backends or on all."""
+        order = CalibrateModel(model=name, backends=tuple(backends))
+        return self._transport.call("POST", "/admin/v1/models/calibrate", CalibrationJobs, order)
+
     def clean_kernels(self) -> CleanedKernels:
         """Delete what is compiled and not used any more."""
         return self._transport.call("DELETE", "/admin/v1/kernels", CleanedKernels)
 
     def follow_job(self, job_id: str) -> Generator[Job, None, None]:
         """Yield the job now and whenever it changed; the last one has ended."""
-        path = _job_path(job_id) + "?follow=true"
-        with closing(self._transport.stream(path, method="GET")) as events:
-            for data in events:
-                event: JobNews | Problem = decode(data, JobEvent)
-                if isinstance(event, Problem):
-                    raise ClientError(event.message, status=to_status(event.code), code=event.code)
+        news: Generator[JobNews, None, None] = self._news(_job_path(job_id) + "?follow=true", JobEvent, method="GET")
+        with closing(news):
+            for event in news:
                 yield event.job
                 if event.job.has_ended:
                     return
-        raise cut_off()
 
     def cancel_job(self, job_id: str) -> Job:
         """Give a job up and return what became of it."""
@@ -214,19 +216,28 @@ class Client(StoreCalls, CatalogueCalls, AnswerCalls, TaskCalls):
             yield from read_chunks(events)
 
     def _progress(self, path: str, body: msgspec.Struct) -> Generator[Progress | Done, None, None]:
-        with closing(self._transport.stream(path, body)) as events:
-            for data in events:
-                event: Progress | Done | Problem = decode(data, ProgressEvent)
-                if isinstance(event, Problem):
-                    raise ClientError(event.message, status=to_status(event.code), code=event.code)
+        news: Generator[Progress | Done, None, None] = self._news(path, ProgressEvent, body)
+        with closing(news):
+            for event in news:
                 yield event
                 if isinstance(event, Done):
                     return
+
+    def _news(
+        self, path: str, kind: Any, body: msgspec.Struct | None = None, *, method: str = "POST"
+    ) -> Generator[Any, None, None]:
+        """Yield the events of something that ends, until whoever reads them has seen the last."""
+        with closing(self._transport.stream(path, body, method=method)) as events:
+            for data in events:
+                event = decode(data, kind)
+                if isinstance(event, Problem):
+                    raise ClientError(event.message, status=to_status(event.code), code=event.code)
+                yield event
         raise cut_off()
 
 
 def _model_path(name: str) -> str:
-    return "/admin/v1/models/" + quote(name, safe="/:@+,")
+    return "/admin/v1/models/" + quoted(name)
 
 
 def _job_path(job_id: str) -> str:

@@ -16,7 +16,7 @@ from appliance.core.store import (
     ScrubModels,
 )
 
-from .transport import Transport
+from .transport import Transport, quoted
 
 
 class StoreCalls:
@@ -31,7 +31,7 @@ class StoreCalls:
 
     def versions(self, name: str) -> ModelVersions:
         """Return what a name means and has meant."""
-        return self._transport.call("GET", "/admin/v1/versions/" + quote(name, safe="/:@+,"), ModelVersions)
+        return self._transport.call("GET", "/admin/v1/versions/" + quoted(name), ModelVersions)
 
     def roll_back(self, name: str, version: int | None = None) -> ModelVersions:
         """Let a name mean again what it meant before."""

@@ -153,6 +153,11 @@ def decode(data: bytes, kind: Any) -> Any:
         raise ClientError(message) from error
 
 
+def quoted(model: str) -> str:
+    """Return a model's name as the end of a path, readable as it is."""
+    return quote(model, safe="/:@+,")
+
+
 def cut_off() -> ClientError:
     """Return the error for an answer that ended before its end."""
     return ClientError("the daemon closed the connection before its answer was complete; its log says why")

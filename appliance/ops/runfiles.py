@@ -1,4 +1,4 @@
-"""The files by which the commands of this machine find a running daemon and may use it: `run/` under the home."""
+"""The files by which those of this machine find this daemon: written as it starts, deleted as it ends."""
 
 import os
 from collections.abc import Iterator
@@ -7,15 +7,14 @@ from pathlib import Path
 
 import msgspec
 
-KEY_FILE = Path("run") / "local.key"
-DAEMON_FILE = Path("run") / "daemon.json"
+from appliance.client.runfiles import DAEMON_FILE, KEY_FILE, DaemonFile
 
 
 @contextmanager
 def run_files(home: Path, url: str, local_secret: str) -> Iterator[None]:
     """Write both files, readable by the daemon's own user alone, and delete them at the end."""
     _write(home / KEY_FILE, local_secret.encode())
-    _write(home / DAEMON_FILE, msgspec.json.encode({"url": url, "pid": os.getpid()}))
+    _write(home / DAEMON_FILE, msgspec.json.encode(DaemonFile(url=url, pid=os.getpid())))
     try:
         yield
     finally:

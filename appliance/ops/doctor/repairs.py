@@ -3,9 +3,9 @@
 import stat
 from pathlib import Path
 
+from appliance.client.runfiles import DAEMON_FILE, KEY_FILE
 from appliance.core.doctor import Repair
 from appliance.errors import Conflict
-from appliance.ops.runfiles import DAEMON_FILE, KEY_FILE
 
 
 def describe(repair: Repair) -> str:

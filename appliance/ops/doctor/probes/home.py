@@ -5,8 +5,8 @@ import pwd
 import stat
 from pathlib import Path
 
+from appliance.client.runfiles import DAEMON_FILE, KEY_FILE
 from appliance.ops.doctor.facts import HomeFacts, PathFacts
-from appliance.ops.runfiles import DAEMON_FILE, KEY_FILE
 
 _READ_ONLY = ("appliance.toml",)
 _WRITTEN = ("keys", "models", "models/manifests", "models/blobs", "run", *map(str, (KEY_FILE, DAEMON_FILE)), "logs")
