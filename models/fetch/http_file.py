@@ -1,10 +1,8 @@
 """A file behind an URL: asked for in ranges, wherever its source has moved it."""
 
-import email.utils
 import http.client
 import re
 import ssl
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urljoin, urlsplit
@@ -12,6 +10,7 @@ from urllib.parse import urljoin, urlsplit
 from models.fetch.connections import Connections, Exchange, origin_of
 from models.fetch.remote import Answer, Changed, Interrupted
 from models.sources.base import SourceError
+from models.sources.failures import retry_after_s
 
 MAX_REDIRECTS = 10
 _READ_BYTES = 2**18
@@ -157,7 +156,7 @@ def _to_interruption(error: Exception, host: str) -> Interrupted | SourceError:
 def _to_error(response: http.client.HTTPResponse, host: str) -> Interrupted | SourceError:
     status = response.status
     if status in _AGAIN:
-        wait_s = retry_after_s(response.headers.get("Retry-After"), time.time())
+        wait_s = retry_after_s({name.lower(): value for name, value in response.headers.items()})
         return Interrupted(f"{host} answers {status} for now", wait_s, is_crowded=status == 429)
     if status in (401, 403):
         return SourceError(
@@ -167,15 +166,3 @@ def _to_error(response: http.client.HTTPResponse, host: str) -> Interrupted | So
     if status in (404, 410):
         return SourceError(f"{host} answers {status}: there is no such file (any more)")
     return SourceError(f"{host} answers {status}, which is no file")
-
-
-def retry_after_s(value: str | None, now_s: float) -> float | None:
-    """Return the seconds that a `Retry-After` header asks for, which may name a moment; None for anything else."""
-    if value is None:
-        return None
-    if value.strip().isdecimal():
-        return float(value)
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - now_s)
-    except ValueError:
-        return None

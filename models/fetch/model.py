@@ -14,6 +14,7 @@ from models.fetch.download import Download
 from models.fetch.downloads import Downloads, key_of
 from models.fetch.http_file import HeadersFor, HttpFile
 from models.fetch.local_file import LocalFile
+from models.fetch.partial import DATA_FILE
 from models.fetch.rate import Rate
 from models.fetch.remote import RemoteBytes
 from models.fetch.tuning import Brakes, Tuning
@@ -51,7 +52,7 @@ def check_room(plan: FetchPlan) -> None:
     needed_bytes = 0
     for file in plan.model.files:
         if file.size_bytes is not None and (file.sha256 is None or plan.blob(file.sha256) is None):
-            here = plan.downloads.root / key_of(file) / "data"
+            here = plan.downloads.root / key_of(file) / DATA_FILE
             needed_bytes += max(0, file.size_bytes - (here.stat().st_blocks * 512 if here.exists() else 0))
     plan.downloads.root.mkdir(mode=0o700, parents=True, exist_ok=True)
     free_bytes = shutil.disk_usage(plan.downloads.root).free

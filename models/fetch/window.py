@@ -1,4 +1,4 @@
-"""The hours of the day in which downloads run, such as `22:00-06:00`. Pure."""
+"""The hours of the day in which work runs, such as `22:00-06:00`. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ class Window:
     def parse(cls, text: str) -> "Window":
         """Return the window that `22:00-06:00` means. Raises: ValueError."""
         match = _WINDOW.fullmatch(text.strip())
-        if match is None or match.group(1, 2) == match.group(3, 4):
+        parts = [int(part) for part in match.groups()] if match else []
+        if parts[:2] == parts[2:]:
             raise ValueError(f"{text!r} is no time of the day; write it as 22:00-06:00")
-        hours = [int(part) for part in match.groups()]
-        return cls(hours[0] * 60 + hours[1], hours[2] * 60 + hours[3])
+        return cls(parts[0] * 60 + parts[1], parts[2] * 60 + parts[3])
 
     def opens_at(self, now: datetime) -> datetime | None:
         """Return when the window opens next, None while it is open. `now` is local time."""
@@ -31,3 +31,12 @@ class Window:
             return None
         opens = now.replace(hour=self.from_minute // 60, minute=self.from_minute % 60, second=0, microsecond=0)
         return opens if opens > now else opens + timedelta(days=1)
+
+
+def is_window(text: str) -> bool:
+    """Return whether a text means a window."""
+    try:
+        Window.parse(text)
+    except ValueError:
+        return False
+    return True

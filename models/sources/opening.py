@@ -2,8 +2,7 @@
 
 from urllib.parse import urlsplit
 
-import msgspec
-
+from models.secret_fields import Discreet
 from models.sources.base import Source, SourceError
 from models.sources.reference import (
     FileReference,
@@ -15,7 +14,7 @@ from models.sources.reference import (
 )
 
 
-class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
+class SourceSettings(Discreet, frozen=True, kw_only=True):
     """Where the hubs are, and who asks. None: the hub's own address, and nobody."""
 
     hugging_face_endpoint: str | None = None
@@ -23,13 +22,6 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True):
     modelscope_endpoint: str | None = None
     modelscope_token: str | None = None
     ollama_registry: str | None = None
-
-    def __repr__(self) -> str:
-        """Return the addresses: tokens belong in no log."""
-        return (
-            f"SourceSettings(hugging_face_endpoint={self.hugging_face_endpoint!r}, "
-            f"modelscope_endpoint={self.modelscope_endpoint!r}, ollama_registry={self.ollama_registry!r})"
-        )
 
 
 def open_source(reference: Reference, settings: SourceSettings) -> Source:

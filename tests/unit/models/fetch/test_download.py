@@ -316,7 +316,7 @@ def test_a_full_disk_is_said_and_what_came_is_gone_on_with(
         num_left[0] -= 1
         if num_left[0] < 0:
             raise OSError(28, "No space left on device")
-        return real(*arguments)  # type: ignore[arg-type]
+        return real(*arguments)
 
     monkeypatch.setattr(partial.os, "pwritev", pwritev)
     with pytest.raises(StoreError, match="is full; free some and pull again"):
