@@ -18,12 +18,11 @@ from appliance.dialects.openai.batches import (
     batch_wire,
     batches_wire,
 )
-from appliance.errors import InvalidRequest
+from appliance.dialects.pages import check_limit
 from appliance.jobs.batches.batches import Batches, new_batch_id
 from appliance.jobs.notify.notifications import Notifications
 from appliance.settings import ServerSettings
 
-MAX_PAGE = 100
 EXAMPLE = {"input_file_id": "file-1", "endpoint": "/v1/chat/completions", "completion_window": "24h"}
 
 
@@ -45,8 +44,7 @@ async def list_batches(
     limit: FromQuery[int] = 20,
 ) -> Response[bytes]:
     """Answer with a page of the caller's batches, the newest first."""
-    if not 1 <= limit <= MAX_PAGE:
-        raise InvalidRequest(f"'limit' is {limit}; it is from 1 to {MAX_PAGE}", param="limit")
+    check_limit(limit)
     return json_response(batches_wire(await batches.page(caller_of(request).id, after, limit + 1), limit))
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator
 
-import msgspec
 from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery
@@ -16,7 +15,7 @@ from appliance.core.feed import FeedEvent, LogLevel, LogLines
 from appliance.errors import InvalidRequest
 from appliance.ops.feed import Feed
 
-from .admin import problem_event
+from .events import problem_event, written
 
 
 @get("/admin/v1/events", guards=[needs_operate], sync_to_thread=False, operation=Operation(streams=FeedEvent))
@@ -56,6 +55,6 @@ def _resumed_after(request: HttpRequest) -> int | None:
 async def _written(events: AsyncGenerator[FeedEvent, None]) -> AsyncGenerator[bytes, None]:
     try:
         async for event in events:
-            yield b"id: %d\nevent: %b\ndata: %b\n\n" % (event.seq, event.type.encode(), msgspec.json.encode(event))
+            yield b"id: %d\nevent: %b\n%b" % (event.seq, event.type.encode(), written(event))
     finally:
         await events.aclose()

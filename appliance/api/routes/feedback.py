@@ -19,11 +19,10 @@ from appliance.dialects.feedback import (
     feedback_to_core,
     feedback_wire,
 )
-from appliance.errors import InvalidRequest
+from appliance.dialects.pages import check_limit
 from appliance.service.feedback import FeedbackBook
 from appliance.settings import ServerSettings
 
-MAX_PAGE = 100
 EXAMPLE = {"response_id": "chatcmpl-1", "score": "up", "comment": "To the point."}
 
 
@@ -50,8 +49,7 @@ async def list_feedback(
     limit: FromQuery[int] = 20,
 ) -> Response[bytes]:
     """Answer with a page of the caller's own feedback, the newest first, behind that on the answer `after`."""
-    if not 1 <= limit <= MAX_PAGE:
-        raise InvalidRequest(f"'limit' is {limit}; it is from 1 to {MAX_PAGE}", param="limit")
+    check_limit(limit)
     return json_response(feedback_list_wire(await feedback.page(caller_of(request).id, after, limit + 1), limit))
 
 

@@ -13,6 +13,7 @@ from appliance.api.operation import Operation
 from appliance.api.respond import caller_of, json_response
 from appliance.core.files import FileId, FileTerms
 from appliance.dialects.openai.files import (
+    MAX_PAGE_FILES,
     FileDeleted,
     FilesWire,
     FileWire,
@@ -38,7 +39,7 @@ async def list_files(
     files: NamedDependency[Files],
     purpose: FromQuery[str | None] = None,
     after: FromQuery[str | None] = None,
-    limit: FromQuery[int] = 10_000,
+    limit: FromQuery[int] = MAX_PAGE_FILES,
     order: FromQuery[Literal["asc", "desc"]] = "desc",
 ) -> Response[bytes]:
     """Answer with a page of the caller's files."""

@@ -1,7 +1,5 @@
 """`/admin/v1/jobs`: durable work, given in, looked at, followed, halted and given up."""
 
-from collections.abc import AsyncGenerator
-
 import msgspec
 from litestar import Response, delete, get, post
 from litestar.di import NamedDependency
@@ -12,12 +10,12 @@ from appliance.api.body import read_json
 from appliance.api.errors import HttpRequest
 from appliance.api.operation import Operation
 from appliance.api.respond import caller_of, json_reply, json_response, needs_operate
-from appliance.api.sse import StreamResponse, StreamTiming
+from appliance.api.sse import StreamTiming
 from appliance.core.jobs import Job, JobEvent, JobId, JobList, JobNews, SubmitJob
 from appliance.jobs.jobs import Jobs
 from appliance.settings import ServerSettings
 
-from .admin import problem_event
+from .events import event_stream
 
 
 @get("/admin/v1/jobs", guards=[needs_operate], operation=Operation(gives=JobList))
@@ -50,7 +48,7 @@ async def get_job(
 ) -> ASGIApp:
     """Answer with one job; `?follow=true` with a stream of what becomes of it, until it has ended."""
     if follow:
-        return StreamResponse(_news(jobs, JobId(job_id)), problem_event, timing)
+        return event_stream((JobNews(job=job) async for job in jobs.follow(JobId(job_id))), timing)
     return json_reply(msgspec.json.encode(await jobs.get(JobId(job_id))))
 
 
@@ -70,8 +68,3 @@ async def pause_job(job_id: FromPath[str], jobs: NamedDependency[Jobs]) -> Respo
 async def resume_job(job_id: FromPath[str], jobs: NamedDependency[Jobs]) -> Response[bytes]:
     """Let a job go on."""
     return json_response(await jobs.resume(JobId(job_id)))
-
-
-async def _news(jobs: Jobs, job_id: JobId) -> AsyncGenerator[bytes, None]:
-    async for job in jobs.follow(job_id):
-        yield b"data: %b\n\n" % msgspec.json.encode(JobNews(job=job))

@@ -1,7 +1,7 @@
 """`/api/pull`: the job that fetches a model, told in Ollama's words."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 
 import msgspec
 from litestar import post
@@ -14,9 +14,9 @@ from appliance.api.operation import Operation
 from appliance.api.respond import caller_of, json_reply, needs_operate
 from appliance.api.sse import NDJSON, StreamResponse, StreamTiming, unless_gone
 from appliance.core.jobs import JobId
-from appliance.dialects.ollama.care import StatusWire, name_of
+from appliance.dialects.ollama.care import WRITING, NamedRequest, StatusWire, name_of, progress
 from appliance.dialects.ollama.errors import error_line
-from appliance.dialects.ollama.pull import MANIFEST, SUCCESS, VERIFYING, WRITING, PullNews, PullRequest, order_of
+from appliance.dialects.ollama.pull import MANIFEST, VERIFYING, PullNews, PullRequest, order_of
 from appliance.errors import ModelNotFound
 from appliance.jobs.jobs import Jobs
 from appliance.service.catalogue import CatalogueService
@@ -26,18 +26,14 @@ from appliance.settings import ServerSettings
 from models.catalogue.catalogue import CatalogueError
 
 
-@post(
-    "/api/pull",
-    guards=[needs_operate],
-    status_code=200,
-    operation=Operation(
-        takes=PullRequest,
-        gives=StatusWire,
-        streams=StatusWire,
-        stream_type="application/x-ndjson",
-        example={"model": "guide"},
-    ),
-)
+def told_by_lines(takes: type[NamedRequest], example: Mapping[str, str]) -> Operation:
+    """Return the operation of what is told by lines of progress, or by the last of them alone."""
+    return Operation(
+        takes=takes, gives=StatusWire, streams=StatusWire, stream_type="application/x-ndjson", example=example
+    )
+
+
+@post("/api/pull", guards=[needs_operate], status_code=200, operation=told_by_lines(PullRequest, {"model": "guide"}))
 async def pull(
     request: HttpRequest,
     server: NamedDependency[ServerSettings],
@@ -55,7 +51,7 @@ async def pull(
         order = order_of(name, is_in_catalogue=await _is_in(catalogue, name), is_insecure=wire.insecure is True)
         job = await jobs.submit(PULL.name, checked_order(order), caller_of(request).id)
         news = _followed(jobs, job.id)
-    if wire.stream is not False:
+    if wire.streams:
         written = (msgspec.json.encode(line) + b"\n" async for line in news)
         return StreamResponse(written, error_line, timing, media_type=NDJSON, silence=bytes)
     last = await unless_gone(request.receive, _last(news))
@@ -78,8 +74,8 @@ async def _is_in(catalogue: CatalogueService, name: str) -> bool:
 
 
 async def _told_at_once() -> AsyncGenerator[StatusWire, None]:
-    for status in (MANIFEST, VERIFYING, WRITING, SUCCESS):
-        yield StatusWire(status=status)
+    for line in progress(MANIFEST, VERIFYING, WRITING):
+        yield line
 
 
 async def _followed(jobs: Jobs, job_id: JobId) -> AsyncGenerator[StatusWire, None]:

@@ -1,8 +1,5 @@
 """`/v1/inference` and `/v1/tasks`: one question, answered at once, or as a task that is on the disk."""
 
-from collections.abc import AsyncGenerator
-
-import msgspec
 from litestar import Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
@@ -13,8 +10,8 @@ from appliance.api.body import read_json
 from appliance.api.errors import HttpRequest
 from appliance.api.operation import Operation
 from appliance.api.respond import caller_of, json_response
-from appliance.api.sse import StreamResponse, StreamTiming, unless_gone
-from appliance.core.tasks import Task, TaskState
+from appliance.api.sse import StreamTiming, unless_gone
+from appliance.core.tasks import TaskState
 from appliance.dialects.inference import (
     InferenceRequest,
     InferenceWire,
@@ -27,6 +24,7 @@ from appliance.dialects.inference import (
     tasks_wire,
 )
 from appliance.dialects.notify import targets_of
+from appliance.dialects.pages import check_limit
 from appliance.errors import InvalidRequest
 from appliance.jobs.notify.notifications import Notifications
 from appliance.jobs.tasks.inference import answer
@@ -36,10 +34,8 @@ from appliance.service.generate import Generation
 from appliance.service.installed import Installed
 from appliance.settings import ServerSettings
 
-from .admin import problem_event
+from .events import event_stream
 from .inference import new_id
-
-MAX_PAGE = 100
 
 
 @post(
@@ -87,8 +83,7 @@ async def list_tasks(
     limit: FromQuery[int] = 20,
 ) -> Response[bytes]:
     """Answer with a page of the caller's tasks; `status=failed` are those that were given up."""
-    if not 1 <= limit <= MAX_PAGE:
-        raise InvalidRequest(f"'limit' is {limit}; it is from 1 to {MAX_PAGE}", param="limit")
+    check_limit(limit)
     return json_response(tasks_wire(await tasks.page(caller_of(request).id, status, after, limit + 1), limit))
 
 
@@ -112,7 +107,8 @@ async def follow_task(
     timing: NamedDependency[StreamTiming],
 ) -> ASGIApp:
     """Answer with a stream of what becomes of a task, until it has ended."""
-    return StreamResponse(_written(tasks.follow(caller_of(request).id, task_id)), problem_event, timing)
+    news = tasks.follow(caller_of(request).id, task_id)
+    return event_stream((task_wire(task) async for task in news), timing)
 
 
 @post("/v1/tasks/{task_id:str}/retry", status_code=200, operation=Operation(gives=TaskWire))
@@ -125,8 +121,3 @@ async def retry_task(request: HttpRequest, task_id: FromPath[str], tasks: NamedD
 async def cancel_task(request: HttpRequest, task_id: FromPath[str], tasks: NamedDependency[Tasks]) -> Response[bytes]:
     """Give a task up."""
     return json_response(task_wire(await tasks.cancel(caller_of(request).id, task_id)))
-
-
-async def _written(tasks: AsyncGenerator[Task, None]) -> AsyncGenerator[bytes, None]:
-    async for task in tasks:
-        yield b"data: %b\n\n" % msgspec.json.encode(task_wire(task))

@@ -14,11 +14,16 @@ Name = Annotated[str, Meta(min_length=1)]
 
 
 class NamedRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of push and delete. Older clients say `name`."""
+    """The body of push and delete, and the beginning of others. Older clients say `name`."""
 
     model: str | None = None
     name: str | None = None
     stream: bool | None = None
+
+    @property
+    def streams(self) -> bool:
+        """Whether each line of progress is told as it comes."""
+        return self.stream is not False
 
 
 class CopyRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,12 +40,9 @@ class TurnWire(msgspec.Struct, frozen=True, kw_only=True):
     content: str
 
 
-class CreateRequest(msgspec.Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
+class CreateRequest(NamedRequest, frozen=True, kw_only=True, rename={"from_": "from"}):
     """The body of `POST /api/create`: `from` an installed model, or of `files` that were uploaded by their digests."""
 
-    model: str | None = None
-    name: str | None = None
-    stream: bool | None = None
     from_: str | None = None
     files: dict[str, str] | None = None
     adapters: dict[str, str] | None = None
@@ -59,6 +61,10 @@ class StatusWire(msgspec.Struct, frozen=True, kw_only=True):
     digest: str | UnsetType = UNSET
     total: int | UnsetType = UNSET
     completed: int | UnsetType = UNSET
+
+
+WRITING = "writing manifest"
+SUCCESS = "success"
 
 
 class VersionWire(msgspec.Struct, frozen=True):
@@ -138,7 +144,7 @@ def preset_of(wire: CreateRequest, parent: str | None, inherited: ModelPreset | 
 
 def progress(*statuses: str) -> list[StatusWire]:
     """Return lines of progress that end well."""
-    return [StatusWire(status=status) for status in (*statuses, "success")]
+    return [StatusWire(status=status) for status in (*statuses, SUCCESS)]
 
 
 def told(lines: list[StatusWire], *, streams: bool) -> bytes:

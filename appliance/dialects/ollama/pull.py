@@ -9,20 +9,15 @@ from appliance.errors import ApplianceError, Conflict, from_info
 from models.names import InvalidModelName, ModelName
 from models.sources.reference import HUGGING_FACE_HOSTS, MODELSCOPE_HOSTS
 
-from .care import StatusWire
+from .care import SUCCESS, WRITING, NamedRequest, StatusWire
 
 MANIFEST = "pulling manifest"
 VERIFYING = "verifying sha256 digest"
-WRITING = "writing manifest"
-SUCCESS = "success"
 
 
-class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
+class PullRequest(NamedRequest, frozen=True, kw_only=True):
     """The body. `insecure` lets a registry that the name names be asked without encryption."""
 
-    model: str | None = None
-    name: str | None = None
-    stream: bool | None = None
     insecure: bool | None = None
 
 

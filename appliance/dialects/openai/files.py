@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from appliance.core.files import UserFile
+from appliance.dialects.pages import check_limit, page_behind
 from appliance.errors import InvalidRequest
 
 PURPOSES = ("batch", "user_data", "assistants", "fine-tune", "vision", "evals")
+MAX_PAGE_FILES = 10_000
 MIN_KEEP_S, MAX_KEEP_S = 3600.0, 2592000.0
 _ANCHOR, _SECONDS = "expires_after[anchor]", "expires_after[seconds]"
 # Source: OpenAI's API reference, "Upload file": batch files expire after 30 days unless the request says otherwise
@@ -84,14 +86,10 @@ def files_wire(
     files: Sequence[UserFile], *, purpose: str | None, after: str | None, limit: int, order: str
 ) -> FilesWire:
     """Return a page of files, which come the newest first. Raises: InvalidRequest."""
-    if not 1 <= limit <= 10_000:
-        raise InvalidRequest(f"'limit' is {limit}; it is from 1 to 10000", param="limit")
+    check_limit(limit, MAX_PAGE_FILES)
     wanted = [file for file in files if purpose is None or file.purpose == purpose]
     ordered = wanted if order == "desc" else wanted[::-1]
-    ids = [file.id for file in ordered]
-    if after is not None and after not in ids:
-        raise InvalidRequest(f"there is no file {after!r} in this list", param="after")
-    start = 0 if after is None else [str(id) for id in ids].index(after) + 1
-    page = [file_wire(file) for file in ordered[start : start + limit]]
+    found, has_more = page_behind(after, ordered, limit, lambda file: file.id, "file")
+    page = [file_wire(file) for file in found]
     first, last = (page[0].id, page[-1].id) if page else (None, None)
-    return FilesWire(data=page, first_id=first, last_id=last, has_more=start + limit < len(ordered))
+    return FilesWire(data=page, first_id=first, last_id=last, has_more=has_more)

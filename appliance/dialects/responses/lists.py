@@ -5,11 +5,10 @@ from typing import Literal
 
 import msgspec
 
-from appliance.errors import InvalidRequest
+from appliance.dialects.pages import check_limit, page_behind
 
 from .items import Item
 
-MAX_PAGE_ITEMS = 100
 Order = Literal["asc", "desc"]
 
 
@@ -25,16 +24,10 @@ class ItemList(msgspec.Struct, frozen=True, kw_only=True):
 
 def page_of(items: Sequence[Item], *, after: str | None, limit: int, order: Order) -> ItemList:
     """Return a page of `items`, which come the oldest first. Raises: InvalidRequest."""
-    if not 1 <= limit <= MAX_PAGE_ITEMS:
-        raise InvalidRequest(f"'limit' is {limit}; it is from 1 to {MAX_PAGE_ITEMS}", param="limit")
+    check_limit(limit)
     ordered = list(items) if order == "asc" else list(reversed(items))
-    start = 0
-    if after is not None:
-        ids = [item["id"] for item in ordered]
-        if after not in ids:
-            raise InvalidRequest(f"there is no item {after!r} in this list", param="after")
-        start = ids.index(after) + 1
-    return list_of(ordered[start : start + limit], has_more=start + limit < len(ordered))
+    found, has_more = page_behind(after, ordered, limit, lambda item: item["id"], "item")
+    return list_of(found, has_more=has_more)
 
 
 def list_of(items: Sequence[Item], *, has_more: bool = False) -> ItemList:
