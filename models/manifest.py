@@ -4,6 +4,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from models.names import ModelName
+
 SCHEMA_VERSION = 1
 
 ModelFormat = Literal["gguf", "onnx", "safetensors"]
@@ -137,7 +139,8 @@ class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):
     """A model under a name and a tag. `digest` identifies the content of all its files, the first of which is opened.
 
     `choice` says which of several files that would do was taken, and why. `version` counts what the name has meant,
-    `alias_of` is the name that this one was made another of.
+    `alias_of` is the name that this one was made another of. `made_of` is the digest of the model whose weights were
+    converted or quantized to these, where that was done here.
     """
 
     name: str
@@ -154,12 +157,18 @@ class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):
     provenance: ModelProvenance | None = None
     version: int = 1
     alias_of: str | None = None
+    made_of: str | None = None
     schema_version: int = SCHEMA_VERSION
 
     @property
     def size_bytes(self) -> int:
         """Return the size of all files."""
         return sum(file.size_bytes for file in self.files)
+
+    @property
+    def full_name(self) -> ModelName:
+        """Return name and tag as one."""
+        return ModelName.parse(f"{self.name}:{self.tag}")
 
     @property
     def adopted_path(self) -> str | None:

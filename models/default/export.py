@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from models.default.folder import json_files
-from models.default.gguf_export import FILE_TYPE_NUMBERS, write_llama_gguf
+from models.default.gguf_export import QUANTIZATIONS, write_llama_gguf
 from models.default.train import resume
 
 
@@ -20,7 +20,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="gets guide/ and guide.gguf")
-    parser.add_argument("--quantization", choices=FILE_TYPE_NUMBERS, default="Q8_0")
+    parser.add_argument("--quantization", choices=QUANTIZATIONS, default="Q8_0")
     options = parser.parse_args()
     run = resume(options.checkpoint)
     folder = options.out / "guide"

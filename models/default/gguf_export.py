@@ -1,6 +1,6 @@
 """What a GGUF file needs of a network: metadata of its architecture and tokenizer, and the tensors in its layout.
 
-Source: llama.cpp, gguf-py/gguf/constants.py for the keys; convert_hf_to_gguf.py for the permutation of Q and K.
+Source: llama.cpp, gguf-py/gguf/constants.py for the keys.
 """
 
 from collections.abc import Mapping
@@ -11,21 +11,12 @@ from models.default.shape import Shape
 from models.default.tokenizer import SPECIAL_TOKENS, Tokenizer
 from models.formats.gguf_writer import Tensor, Value, write_gguf
 from models.formats.quantize import Floats
+from models.formats.summary import FILE_TYPE_NUMBERS
+from models.formats.tensor_names import gguf_name
+from models.to_gguf.weights import permuted
 
-FILE_TYPE_NUMBERS = {"F16": 1, "Q4_0": 2, "Q8_0": 7}  # llama.h, enum llama_ftype
+QUANTIZATIONS = ("F16", "Q4_0", "Q8_0")
 _NORMAL, _CONTROL = 1, 3  # llama.h, enum llama_token_type
-
-_NAMES = {
-    "input_layernorm": "attn_norm",
-    "self_attn.q_proj": "attn_q",
-    "self_attn.k_proj": "attn_k",
-    "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj": "attn_output",
-    "post_attention_layernorm": "ffn_norm",
-    "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down",
-}
 
 
 def write_llama_gguf(
@@ -33,8 +24,7 @@ def write_llama_gguf(
 ) -> None:
     """Write the network: matrices quantized, norms as F32. The weights have Hugging Face's names."""
     metadata = {"general.license": "apache-2.0", **gguf_metadata("llama", "guide", quantization, shape, tokenizer)}
-    tensors = {_gguf_name(name): _permuted(name, values, shape) for name, values in weights.items()}
-    write_gguf(path, metadata, [_tensor(name, values, quantization) for name, values in tensors.items()])
+    write_gguf(path, metadata, [_tensor(name, values, shape, quantization) for name, values in weights.items()])
 
 
 def gguf_metadata(
@@ -73,21 +63,8 @@ def gguf_metadata(
     }
 
 
-def _gguf_name(name: str) -> str:
-    if not name.startswith("model.layers."):
-        return {"model.embed_tokens.weight": "token_embd.weight", "model.norm.weight": "output_norm.weight"}[name]
-    layer, part = name.removeprefix("model.layers.").removesuffix(".weight").split(".", 1)
-    return f"blk.{layer}.{_NAMES[part]}.weight"
-
-
-def _permuted(name: str, values: Floats, shape: Shape) -> Floats:
-    """Put the two halves of each head's rotary pairs side by side, as the `llama` architecture of GGUF has them."""
-    num_heads = {"q_proj": shape.num_heads, "k_proj": shape.num_kv_heads}.get(name.split(".")[-2])
-    if num_heads is None:
-        return values
-    halves = values.reshape(num_heads, 2, shape.head_width // 2, shape.width)
-    return halves.swapaxes(1, 2).reshape(values.shape)
-
-
-def _tensor(name: str, values: Floats, quantization: str) -> Tensor:
-    return Tensor(name, values.shape, quantization if values.ndim > 1 else "F32", lambda: [values])
+def _tensor(name: str, values: Floats, shape: Shape, quantization: str) -> Tensor:
+    named = gguf_name(name)
+    assert named is not None, f"{name} is no tensor of this family"
+    ordered = permuted(values, shape.head_width) if name.endswith(("q_proj.weight", "k_proj.weight")) else values
+    return Tensor(named, values.shape, quantization if values.ndim > 1 else "F32", lambda: [ordered])

@@ -25,10 +25,11 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What another program knew of a model that it kept: what it begins with, and where it is from."""
+    """What is known of a model beside its files: what it begins with, where it is from, the digest it was made of."""
 
     preset: ModelPreset | None = None
     provenance: ModelProvenance | None = None
+    made_of: str | None = None
 
 
 NOTHING_KNOWN = Origin()

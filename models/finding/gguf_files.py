@@ -1,6 +1,5 @@
 """Find the parts of a GGUF model and read what they say of themselves."""
 
-import re
 from pathlib import Path
 
 from models.errors import StoreError, file_errors
@@ -8,9 +7,8 @@ from models.finding.found import Found, FoundFile
 from models.finding.quality_file import read_quality_beside
 from models.formats.gguf import GGUFError, GGUFFile, read_gguf
 from models.formats.refusal import RefusedFormat, check_content
+from models.formats.shard_names import ShardName, shard_of
 from models.formats.summary import summarize_gguf
-
-_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
 
 
 def find_gguf(path: Path) -> Found:
@@ -27,23 +25,27 @@ def find_gguf(path: Path) -> Found:
 
 def _stem(path: Path) -> str:
     """Return the file's name without its suffix and without the number of the part."""
-    shard = _SHARD.fullmatch(path.name)
-    return shard["stem"] if shard else path.stem
+    shard = _shard_of(path)
+    return shard.stem if shard else path.stem
+
+
+def _shard_of(path: Path) -> ShardName | None:
+    shard = shard_of(path.name)
+    return shard if shard and shard.ending.lower() == ".gguf" else None
 
 
 def _shards(path: Path, resolved: Path) -> tuple[Path, ...]:
     """Return all parts of a model: beside the path that was named, else beside the file that it leads to."""
-    shard = _SHARD.fullmatch(path.name)
-    count = int(shard["count"]) if shard else 0
-    names = [f"{_stem(path)}-{number:05}-of-{count:05}{path.suffix}" for number in range(1, count + 1)]
-    if path.name not in names:
+    shard = _shard_of(path)
+    if shard is None or not shard.is_possible:
         return (path,) if path == resolved else _shards(resolved, resolved)
+    names = list(shard.names())
     missing = [name for name in names if not (path.parent / name).exists()]
     if not missing:
         return tuple(path.parent / name for name in names)
     if path != resolved:
         return _shards(resolved, resolved)
-    raise StoreError(f"the model has {count} parts, {missing[0]} is not beside {path.name}")
+    raise StoreError(f"the model has {shard.count} parts, {missing[0]} is not beside {path.name}")
 
 
 def _read_head(path: Path) -> GGUFFile:

@@ -4,7 +4,7 @@ Links are not followed here: a cache keeps the files' names in its links.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from models.errors import StoreError, file_errors
@@ -13,7 +13,7 @@ from models.finding.onnx_folder import stem_of
 from models.formats.folder_config import CONFIG_FILES, read_chat_template, read_folder_config, read_json
 from models.formats.model_card import read_licence
 from models.formats.safetensors import SafetensorsError, SafetensorsTensor
-from models.formats.safetensors_files import INDEX_FILE, SUFFIX, has_weights, read_tensors, weight_files
+from models.formats.safetensors_files import INDEX_FILE, SUFFIX, bytes_by_type, has_weights, read_tensors, weight_files
 from models.manifest import ModelDetails
 
 
@@ -40,10 +40,8 @@ def find_safetensors(path: Path) -> Found:
         return Found("safetensors", found, stem_of(folder), _details(folder, tensors))
 
 
-def _details(folder: Path, tensors: Iterable[SafetensorsTensor]) -> ModelDetails:
-    config, sizes = read_folder_config(folder), dict[str, int]()
-    for tensor in tensors:
-        sizes[tensor.dtype] = sizes.get(tensor.dtype, 0) + tensor.size_bytes
+def _details(folder: Path, tensors: Sequence[SafetensorsTensor]) -> ModelDetails:
+    config, sizes = read_folder_config(folder), bytes_by_type(tensors)
     layers, kv_heads = config.num_layers, config.num_kv_heads
     return ModelDetails(
         architecture=config.architecture,

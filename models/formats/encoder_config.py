@@ -21,6 +21,12 @@ _POOLINGS: dict[str, Pooling] = {
     "pooling_mode_cls_token": "cls",
     "pooling_mode_lasttoken": "last",
 }
+# How later versions write the same, in one field
+_POOLING_FIELDS = {
+    "mean": "pooling_mode_mean_tokens",
+    "cls": "pooling_mode_cls_token",
+    "lasttoken": "pooling_mode_lasttoken",
+}
 # Their tables of positions begin after the place of padding.
 _OFFSET_POSITIONS = ("camembert", "mpnet", "roberta", "xlm-roberta")
 _OFFSET = 2
@@ -80,17 +86,15 @@ def _pooling(folder: Path, modules: dict[str, str]) -> tuple[Pooling, tuple[str,
     unsupported = [f"the step {name!r} of {_MODULES_FILE}" for name in modules if name not in known]
     config = read_json(folder / (modules.get("Pooling") or "1_Pooling") / "config.json")
     modes = [name for name, value in config.items() if name.startswith("pooling_mode_") and value is True]
-    named = config.get("pooling_mode")  # how later versions write it
+    named = config.get("pooling_mode")
     if isinstance(named, str):
-        modes.append({"mean": "pooling_mode_mean_tokens", "cls": "pooling_mode_cls_token"}.get(named, named))
-    unsupported += [f"the pooling {mode!r}" for mode in modes if mode not in _POOLINGS and mode != "lasttoken"]
+        modes.append(_POOLING_FIELDS.get(named, named))
+    unsupported += [f"the pooling {mode!r}" for mode in modes if mode not in _POOLINGS]
     if len(modes) > 1:
         unsupported.append("several poolings at once")
     if config.get("include_prompt") is False:
         unsupported.append("a pooling that leaves the instruction out")
-    if not modes:
-        return "mean", tuple(unsupported)
-    return _POOLINGS.get(modes[0], "last"), tuple(unsupported)
+    return _POOLINGS.get(modes[0], "mean") if modes else "mean", tuple(unsupported)
 
 
 def _max_tokens(folder: Path, config: dict[str, Any]) -> int | None:

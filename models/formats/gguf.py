@@ -87,29 +87,21 @@ def read_gguf(path: Path, *, read_arrays: bool = False) -> GGUFFile:
 
     Raises: GGUFError, OSError.
     """
-    with path.open("rb", buffering=0) as stream:
+    with path.open("rb") as stream:
         file_size_bytes = os.fstat(stream.fileno()).st_size
         wanted_bytes = FIRST_READ_BYTES
         while True:
             stream.seek(0)
-            head = _read_up_to(stream.fileno(), min(wanted_bytes, file_size_bytes))
+            head_bytes = min(wanted_bytes, file_size_bytes)
+            head = stream.read(head_bytes)
+            if len(head) < head_bytes:
+                raise GGUFError("the file became shorter while it was read")
             try:
                 return _Parser(head, file_size_bytes, read_arrays).parse()
             except _HeadTooShort:
                 if wanted_bytes >= MAX_HEAD_BYTES:
                     raise GGUFError(f"the head is longer than {MAX_HEAD_BYTES} bytes") from None
                 wanted_bytes *= 4
-
-
-def _read_up_to(descriptor: int, size_bytes: int) -> bytes:
-    """Read that many bytes; fewer only when the file ends, as one does that shrinks meanwhile."""
-    parts, missing_bytes = [], size_bytes
-    while missing_bytes and (part := os.read(descriptor, missing_bytes)):
-        parts.append(part)
-        missing_bytes -= len(part)
-    if missing_bytes:
-        raise GGUFError("the file became shorter while it was read")
-    return b"".join(parts)
 
 
 class _HeadTooShort(Exception):

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from models.files import replace_atomically
 from models.formats.quantize import Floats, encode
-from models.formats.tensor_types import TENSOR_TYPE_NUMBERS, TENSOR_TYPES, TensorType
+from models.formats.tensor_types import TENSOR_TYPE_NUMBERS, TensorType, type_named
 
 Scalar = bool | int | float | str
 Value = Scalar | Sequence[Scalar]
@@ -67,7 +67,7 @@ def _write_tensor(stream: BinaryIO, tensor: Tensor) -> None:
 def _type_of(tensor: Tensor) -> TensorType:
     if tensor.tensor_type not in TENSOR_TYPE_NUMBERS:
         raise ValueError(f"tensor {tensor.name!r}: unknown type {tensor.tensor_type!r}")
-    return TENSOR_TYPES[TENSOR_TYPE_NUMBERS[tensor.tensor_type]]
+    return type_named(tensor.tensor_type)
 
 
 def _tensor_info(tensor: Tensor, offset_bytes: int) -> bytes:

@@ -93,16 +93,12 @@ def _to_bf16(values: Floats) -> bytes:
     return np.where(np.isnan(values), quiet, rounded).astype("<u2").tobytes()
 
 
-def _from_bf16(data: bytes) -> Floats:
-    return as_float32(np.frombuffer(data, np.uint8), "BF16")
-
-
 def _as_bytes(dtype: str) -> Callable[[npt.NDArray[Any]], bytes]:
     return lambda values: values.astype(dtype).tobytes()
 
 
-def _from_bytes(dtype: str) -> Callable[[bytes], Floats]:
-    return lambda data: np.frombuffer(data, dtype).astype(np.float32)
+def _from_floats(dtype: str) -> Callable[[bytes], Floats]:
+    return lambda data: as_float32(np.frombuffer(data, np.uint8), dtype)
 
 
 _ENCODERS: dict[str, Callable[[Floats], bytes]] = {
@@ -113,9 +109,7 @@ _ENCODERS: dict[str, Callable[[Floats], bytes]] = {
     "Q4_0": quantize_q4_0,
 }
 _DECODERS: dict[str, Callable[[bytes], Floats]] = {
-    "F32": _from_bytes("<f4"),
-    "F16": _from_bytes("<f2"),
-    "BF16": _from_bf16,
+    **{dtype: _from_floats(dtype) for dtype in ("F32", "F16", "BF16")},
     "Q8_0": dequantize_q8_0,
     "Q4_0": dequantize_q4_0,
 }

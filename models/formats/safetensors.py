@@ -76,7 +76,7 @@ class SafetensorsFile:
 
 def read_safetensors(path: Path) -> SafetensorsFile:
     """Read the header of the file. Raises: SafetensorsError, OSError."""
-    with path.open("rb", buffering=0) as stream:
+    with path.open("rb") as stream:
         file_size_bytes = os.fstat(stream.fileno()).st_size
         length = stream.read(_LENGTH.size)
         if len(length) < _LENGTH.size:
@@ -84,7 +84,9 @@ def read_safetensors(path: Path) -> SafetensorsFile:
         (header_bytes,) = _LENGTH.unpack(length)
         if header_bytes > min(MAX_HEADER_BYTES, file_size_bytes - _LENGTH.size):
             raise SafetensorsError(f"not a safetensors file: a header of {header_bytes} bytes does not fit")
-        header = _read_whole(stream.fileno(), header_bytes)
+        header = stream.read(header_bytes)
+        if len(header) < header_bytes:
+            raise SafetensorsError("the file became shorter while it was read")
     entries, metadata = _parsed(header)
     data_offset_bytes = _LENGTH.size + header_bytes
     tensors = tuple(_described(name, entry, data_offset_bytes) for name, entry in entries.items())
@@ -97,17 +99,6 @@ class _Entry(msgspec.Struct, frozen=True):
     dtype: str
     shape: list[Annotated[int, msgspec.Meta(ge=0)]]
     data_offsets: tuple[Annotated[int, msgspec.Meta(ge=0)], Annotated[int, msgspec.Meta(ge=0)]]
-
-
-def _read_whole(descriptor: int, size_bytes: int) -> bytes:
-    """Read that many bytes; fewer only when the file shrinks meanwhile."""
-    parts, missing_bytes = [], size_bytes
-    while missing_bytes and (part := os.read(descriptor, missing_bytes)):
-        parts.append(part)
-        missing_bytes -= len(part)
-    if missing_bytes:
-        raise SafetensorsError("the file became shorter while it was read")
-    return b"".join(parts)
 
 
 def _parsed(header: bytes) -> tuple[dict[str, _Entry], dict[str, str]]:

@@ -3,6 +3,8 @@
 Source: transformers, `modeling_utils`, the order in which it looks for weights in safetensors.
 """
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path, PurePath
 
 import msgspec
@@ -14,6 +16,10 @@ INDEX_FILE = "model.safetensors.index.json"
 SUFFIX = ".safetensors"
 
 _MAX_INDEX_BYTES = 100_000_000
+
+
+StoredTensor = tuple[Path, SafetensorsTensor]
+"""A tensor, and the file of the folder that it lies in."""
 
 
 class _Index(msgspec.Struct):
@@ -47,9 +53,17 @@ def weight_files(folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in names)
 
 
-def read_tensors(files: tuple[Path, ...]) -> dict[str, tuple[Path, SafetensorsTensor]]:
+def bytes_by_type(tensors: Iterable[SafetensorsTensor]) -> Counter[str]:
+    """Return how many bytes the tensors of each type take."""
+    sizes: Counter[str] = Counter()
+    for tensor in tensors:
+        sizes[tensor.dtype] += tensor.size_bytes
+    return sizes
+
+
+def read_tensors(files: tuple[Path, ...]) -> dict[str, StoredTensor]:
     """Return each tensor by its name, and the file in which it lies. Raises: SafetensorsError, OSError."""
-    found: dict[str, tuple[Path, SafetensorsTensor]] = {}
+    found: dict[str, StoredTensor] = {}
     for path in files:
         try:
             tensors = read_safetensors(path).tensors

@@ -41,6 +41,7 @@ FILE_TYPES: dict[int, str] = {
     39: "NVFP4",
     40: "Q1_0",
 }
+FILE_TYPE_NUMBERS = {name: number for number, name in FILE_TYPES.items()}
 _POOLING_RANK = 4  # llama.h, enum llama_pooling_type; 0 is none
 
 

@@ -56,3 +56,8 @@ TENSOR_TYPES: dict[int, TensorType] = {
 }
 
 TENSOR_TYPE_NUMBERS: dict[str, int] = {kind.name: number for number, kind in TENSOR_TYPES.items()}
+
+
+def type_named(name: str) -> TensorType:
+    """Return the type of that name. Raises: KeyError."""
+    return TENSOR_TYPES[TENSOR_TYPE_NUMBERS[name]]

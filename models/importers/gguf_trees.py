@@ -3,19 +3,20 @@
 Sources: LM Studio, documentation, "Import models"; llama.cpp, `common/download.cpp` (the notes with a file's address).
 """
 
-import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 
+from models.formats.shard_names import shard_of
 from models.importers.base import ForeignModel, Program, Search, files_below, is_gguf, name_of, read_limited, size_of
 from models.manifest import ModelProvenance
 from models.sources.base import SourceError
+from models.sources.gguf_choice import NO_WEIGHTS
 from models.sources.reference import HttpReference, HubReference, parse_reference
 
-_PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
-_NO_MODEL = re.compile(r"(^|[-_.])(mmproj|imatrix)([-_.]|$)", re.IGNORECASE)
+_MAX_PARTS = 1000
 
 
 class _Note(msgspec.Struct):
@@ -37,15 +38,13 @@ def find_llama_cpp(root: Path, search: Search) -> None:
 def gguf_models(files: Iterator[Path]) -> Iterator[tuple[Path, tuple[Path, ...], str]]:
     """Yield of each model its first file, all its files and its stem; a projector is none."""
     for path in files:
-        if path.suffix.lower() != ".gguf" or _NO_MODEL.search(path.stem):
+        if path.suffix.lower() != ".gguf" or NO_WEIGHTS.search(path.stem):
             continue
-        part = _PART.fullmatch(path.name)
-        if part is None:
+        part = shard_of(path.name)
+        if part is None or not part.is_possible:
             yield path, (path,), path.stem
-        elif int(part["number"]) == 1:
-            count = min(int(part["count"]), 1000)
-            names = (f"{part['stem']}-{number:05}-of-{part['count']}{path.suffix}" for number in range(1, count + 1))
-            yield path, tuple(path.with_name(name) for name in names), part["stem"]
+        elif part.number == 1:
+            yield path, tuple(map(path.with_name, islice(part.names(), _MAX_PARTS))), part.stem
 
 
 def foreign_gguf(

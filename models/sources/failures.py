@@ -58,7 +58,7 @@ def retry_after_s(headers: Mapping[str, str], now_s: float | None = None) -> flo
     Sources: RFC 9110, 10.2.3, seconds or a date; the IETF's draft of RateLimit header fields, `"api";r=0;t=55`.
     """
     text = headers.get("retry-after", "").strip()
-    if text.isdigit():
+    if text.isdecimal():
         return min(float(text), MAX_RETRY_AFTER_S)
     if text:
         try:
@@ -67,7 +67,7 @@ def retry_after_s(headers: Mapping[str, str], now_s: float | None = None) -> flo
             return None
         return min(max(0.0, moment_s - (time.time() if now_s is None else now_s)), MAX_RETRY_AFTER_S)
     limits = dict(part.strip().partition("=")[::2] for part in headers.get("ratelimit", "").split(";")[1:])
-    if limits.get("r") == "0" and limits.get("t", "").isdigit():
+    if limits.get("r") == "0" and limits.get("t", "").isdecimal():
         return min(float(limits["t"]), MAX_RETRY_AFTER_S)
     return None
 

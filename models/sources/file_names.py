@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
+from models.formats.refusal import refused_name
 from models.sources.base import RemoteFile, SourceError
 
 MAX_FILES = 1000
@@ -10,8 +11,8 @@ MAX_NAME_BYTES = 500
 MAX_STEP_BYTES = 200
 """A file system takes 255, and a download adds an ending of its own."""
 
-PICKLE_ENDINGS = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".msgpack", ".h5", ".npy", ".npz")
-"""Formats that run programs when they are read, and others that can hide one."""
+_FLAX_ENDING = ".msgpack"
+"""Weights that are no program, and that nothing here reads."""
 
 
 def is_usable(name: str) -> bool:
@@ -51,7 +52,7 @@ def checked(files: Iterable[RemoteFile]) -> tuple[RemoteFile, ...]:
 
 def is_pickle(name: str) -> bool:
     """Return whether a name says that the file could run a program when it is read."""
-    return name.lower().endswith(PICKLE_ENDINGS)
+    return refused_name(name) is not None or name.lower().endswith(_FLAX_ENDING)
 
 
 def is_program(name: str) -> bool:

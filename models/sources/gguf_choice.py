@@ -21,7 +21,8 @@ _ORDER = (
     *("Q3_K_S", "IQ3_XS", "BF16", "F16", "F32", "IQ3_XXS", "UD-Q2_K_XL", "Q2_K", "IQ2_M", "Q2_K_S", "IQ2_S", "IQ2_XS"),
 )
 _REASON = "Q4_K_M comes first, as the smallest that is hardly worse than the original, then what is nearest to it"
-_NO_WEIGHTS = re.compile(r"(^|[-_.])(mmproj|imatrix)([-_.]|$)", re.IGNORECASE)
+NO_WEIGHTS = re.compile(r"(^|[-_.])(mmproj|imatrix)([-_.]|$)", re.IGNORECASE)
+"""What is in the names of files that belong to a model and are none: what sees pictures, what guides a quantization."""
 
 
 def label_of(name: str) -> str | None:
@@ -63,13 +64,13 @@ def _picked_parts(ggufs: Sequence[RemoteFile], pick: str | None) -> Sequence[Rem
     wanted = pick.casefold()
     labels = {wanted, wanted.replace("fp16", "f16").replace("fp32", "f32")}
     return [
-        file for file in ggufs if (label_of(file.name) or "").casefold() in labels and not _NO_WEIGHTS.search(file.name)
+        file for file in ggufs if (label_of(file.name) or "").casefold() in labels and not NO_WEIGHTS.search(file.name)
     ]
 
 
 def _is_no_weights(group: Shards) -> bool:
     """Return whether a file belongs to a model without being one: what sees pictures, or what guided a quantization."""
-    match = _NO_WEIGHTS.search(PurePosixPath(group.stem).name)
+    match = NO_WEIGHTS.search(PurePosixPath(group.stem).name)
     return match is not None and (match[2].lower() == "mmproj" or label_of(group.stem) is None)
 
 

@@ -1,17 +1,16 @@
 """A model behind the address of its file. What a server says of the file is asked for once, before it is fetched."""
 
-import re
 from collections.abc import Iterator
 from email.message import Message
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from models.formats.shard_names import shard_of
 from models.sources.base import RemoteFile, RemoteModel, SourceError
 from models.sources.file_names import MAX_FILES, checked, is_pickle
 from models.sources.reference import HttpReference, parse_reference
 from models.sources.sidecars import digest_in
 from models.sources.web import Web, WebAnswer, host_of
 
-_SHARD = re.compile(r"(?P<front>.+-)(?P<number>\d{5})(?P<middle>-of-)(?P<count>\d{5})(?P<ending>\.gguf)", re.IGNORECASE)
 _ASK_OTHERWISE = frozenset({400, 403, 405, 501})
 """What servers answer that know no HEAD, or have signed an address for GET alone."""
 
@@ -43,15 +42,14 @@ class HttpSource:
         return {}
 
     def _files(self, parsed: HttpReference, first: WebAnswer, name: str) -> Iterator[RemoteFile]:
-        shard = _SHARD.fullmatch(name)
+        shard = shard_of(name)
         path = urlsplit(parsed.url).path
         if shard is None or not path.endswith(name):
             yield self._file(parsed.address, name, first, parsed.sha256)
             return
-        if not 1 <= int(shard["number"]) <= int(shard["count"]) <= MAX_FILES:
+        if not shard.is_possible or shard.count > MAX_FILES:
             raise SourceError(f"{name} is no part that a model can have")
-        for number in range(1, int(shard["count"]) + 1):
-            part = f"{shard['front']}{number:05}{shard['middle']}{shard['count']}{shard['ending']}"
+        for part in shard.names():
             if part == name:
                 yield self._file(parsed.address, name, first, parsed.sha256)
             else:
@@ -125,5 +123,5 @@ def _size_of(answer: WebAnswer) -> int | None:
 
 
 def _stem(name: str) -> str:
-    shard = _SHARD.fullmatch(name)
-    return shard["front"].removesuffix("-") if shard else name[: -len(".gguf")]
+    shard = shard_of(name)
+    return shard.stem if shard else name[: -len(".gguf")]

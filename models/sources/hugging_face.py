@@ -3,7 +3,6 @@
 The library asks with one client for a whole process, so this belongs in a process of its own.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,14 +22,13 @@ from models.catalogue.licences import normalise
 from models.sources.base import RemoteFile, RemoteModel, SourceError
 from models.sources.choice import choose_files
 from models.sources.failures import network_failure, status_failure
+from models.sources.hub import COMMIT, SHA256, bearer, chosen_model
 from models.sources.hub_client import TransportFailure, bounded_client
-from models.sources.reference import HubReference, InvalidReference, parse_reference, pinned
-from models.sources.web import host_of, origin_of
+from models.sources.reference import HubReference, InvalidReference, parse_reference
+from models.sources.web import host_of
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 _TIMEOUT_S = 30.0
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 _NUM_SUGGESTIONS = 5
 Result = TypeVar("Result")
 _SETTING = "downloads.hugging_face_token"
@@ -72,29 +70,18 @@ class HuggingFaceSource:
         choice = choose_files(described.files, current.repository, current.pick, max_bytes)
         if described.is_gated:
             self._ask(current, lambda: self._api.auth_check(current.repository))
-        return RemoteModel(
-            kind="hugging_face",
-            reference=str(pinned(current, choice.first_name, described.commit)),
-            stem=choice.stem,
-            publisher=current.repository.partition("/")[0],
-            revision=described.commit,
-            licence=described.licence,
-            choice=choice.reason,
-            files=choice.files,
-        )
+        return chosen_model(current, choice, described.commit, described.licence)
 
     def headers(self, url: str) -> dict[str, str]:
         """Return the token for addresses of this hub, and nothing for those that it sends us to."""
-        if self._token is None or origin_of(url) != origin_of(self._endpoint):
-            return {}
-        return {"Authorization": f"Bearer {self._token}"}
+        return bearer(self._token, self._endpoint, url)
 
     def _describe(self, reference: HubReference) -> "_Description":
         """Ask for a model and read the answer. Raises: SourceError; and whatever the library does, for `_ask`."""
         info = self._api.model_info(
             reference.repository, revision=reference.revision, files_metadata=True, timeout=_TIMEOUT_S
         )
-        if not isinstance(info.sha, str) or not _COMMIT.fullmatch(info.sha):
+        if not isinstance(info.sha, str) or not COMMIT.fullmatch(info.sha):
             raise SourceError(f"{self._host} names no commit of {reference.repository}, so nothing could be checked")
         current = _current(reference, info.id)
         return _Description(
@@ -111,9 +98,9 @@ class HuggingFaceSource:
         if not isinstance(name, str) or not _is_size(size):
             raise SourceError(f"{self._host} lists files of {repository} in a form that is not understood")
         sha256 = lfs.sha256 if lfs is not None else None
-        if sha256 is not None and not (isinstance(sha256, str) and _SHA256.fullmatch(sha256)):
+        if sha256 is not None and not (isinstance(sha256, str) and SHA256.fullmatch(sha256)):
             raise SourceError(f"{self._host} states no usable digest of {name[:200]!r}")
-        is_git = lfs is None and isinstance(blob, str) and _COMMIT.fullmatch(blob) is not None
+        is_git = lfs is None and isinstance(blob, str) and COMMIT.fullmatch(blob) is not None
         return RemoteFile(
             name=name,
             url=f"{self._endpoint}/{repository}/resolve/{commit}/{quote(name)}",

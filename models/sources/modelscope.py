@@ -3,7 +3,6 @@
 Source: modelscope_hub, `LegacyClient`: which addresses there are, what their answers look like, where a listing ends.
 """
 
-import re
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -12,15 +11,14 @@ import msgspec
 from models.catalogue.licences import normalise
 from models.sources.base import RemoteFile, RemoteModel, SourceError
 from models.sources.choice import choose_files
-from models.sources.reference import HubReference, parse_reference, pinned
-from models.sources.web import Web, WebAnswer, host_of, origin_of
+from models.sources.hub import COMMIT, SHA256, bearer, chosen_model
+from models.sources.reference import HubReference, parse_reference
+from models.sources.web import Web, WebAnswer, host_of
 
 DEFAULT_ENDPOINT = "https://www.modelscope.cn"
 MAX_LISTED = 3000
 """A listing ends here without a word, and so tells nothing of the files behind."""
 _SETTING = "downloads.modelscope_token"
-_COMMIT = re.compile(r"[0-9a-f]{40}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class _Entry(msgspec.Struct, frozen=True, rename="pascal"):
@@ -73,22 +71,11 @@ class ModelScopeSource:
         revision = commit or parsed.revision or "master"
         files = [self._file(parsed.repository, revision, entry) for entry in entries]
         choice = choose_files(files, parsed.repository, parsed.pick, max_bytes)
-        return RemoteModel(
-            kind="modelscope",
-            reference=str(pinned(parsed, choice.first_name, revision)),
-            stem=choice.stem,
-            publisher=parsed.repository.partition("/")[0],
-            revision=revision,
-            licence=self._licence(parsed.repository),
-            choice=choice.reason,
-            files=choice.files,
-        )
+        return chosen_model(parsed, choice, revision, self._licence(parsed.repository))
 
     def headers(self, url: str) -> dict[str, str]:
         """Return the token for addresses of this hub, and nothing for those that it sends us to."""
-        if self._token is None or origin_of(url) != origin_of(self._endpoint):
-            return {}
-        return {"Authorization": f"Bearer {self._token}"}
+        return bearer(self._token, self._endpoint, url)
 
     def _get(self, path: str, **asked: str) -> WebAnswer:
         url = f"{self._endpoint}/api/v1/models/{path}{'?' if asked else ''}{urlencode(asked)}"
@@ -127,7 +114,7 @@ class ModelScopeSource:
         return normalise(stated[:100]) if isinstance(stated, str) else None
 
     def _file(self, repository: str, revision: str, entry: _Entry) -> RemoteFile:
-        if entry.sha256 and not _SHA256.fullmatch(entry.sha256):
+        if entry.sha256 and not SHA256.fullmatch(entry.sha256):
             raise SourceError(f"{self._host} states no usable digest of {entry.path[:200]!r}")
         asked = f"Revision={quote(revision, safe='')}&FilePath={quote(entry.path, safe='')}"
         return RemoteFile(
@@ -141,9 +128,9 @@ class ModelScopeSource:
 def _commit_of(listing: _Listing, entries: list[_Entry]) -> str | None:
     """Return the newest commit. The hub shortens it; a file that came with it has the whole name."""
     latest = listing.latest_committer or _Committer()
-    if latest.id and _COMMIT.fullmatch(latest.id):
+    if latest.id and COMMIT.fullmatch(latest.id):
         return latest.id
     short = latest.short_id or ""
-    found = {entry.revision for entry in entries if entry.revision and _COMMIT.fullmatch(entry.revision)}
+    found = {entry.revision for entry in entries if entry.revision and COMMIT.fullmatch(entry.revision)}
     matching = [commit for commit in found if len(short) >= 7 and commit.startswith(short)]
     return matching[0] if len(matching) == 1 else None

@@ -3,11 +3,11 @@
 import difflib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from models.formats.shard_names import ShardName, shard_of
 from models.sources.base import RemoteFile, SourceError
 
-_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<ending>\.[a-z]+)", re.IGNORECASE)
 _LEGAL = re.compile(r"(licen[cs]e|notice|use_policy)[^/]*", re.IGNORECASE)
 
 
@@ -48,10 +48,10 @@ def grouped(files: Iterable[RemoteFile]) -> list[Shards]:
     """Return the files, with the parts of each split one together and in their order."""
     groups: dict[tuple[str, int], dict[int, RemoteFile]] = {}
     for file in files:
-        shard = _SHARD.fullmatch(file.name)
+        shard = shard_of(file.name)
         stem, number, count = file.name.rpartition(".")[0], 1, 1
-        if shard and 1 <= int(shard["number"]) <= int(shard["count"]):
-            stem, number, count = shard["stem"], int(shard["number"]), int(shard["count"])
+        if shard and shard.is_possible:
+            stem, number, count = shard.stem, shard.number, shard.count
         groups.setdefault((stem, count), {})[number] = file
     return [
         Shards(stem, tuple(parts[number] for number in sorted(parts)), count)
@@ -68,8 +68,10 @@ def parts_named(files: Sequence[RemoteFile], wanted: str) -> list[RemoteFile]:
     return [file for file in files if _without_number(file.name) in stems]
 
 
-def _without_number(name: str) -> str:
-    return re.sub(r"-\d{5}-of-(?=\d{5}\.)", "-of-", name)
+def _without_number(name: str) -> ShardName | str:
+    """Return what the parts of one file have in common, and no other file."""
+    shard = shard_of(name)
+    return replace(shard, number=0) if shard else name
 
 
 def legal_files(files: Sequence[RemoteFile]) -> list[RemoteFile]:

@@ -1,27 +1,12 @@
 """Does an adapter fit a model: the same architecture, and for each of its pairs a tensor of that very shape. Pure."""
 
-import re
 from collections.abc import Mapping
 
 from models.formats.lora import Lora, LoraPair, Shape
+from models.formats.tensor_names import OUTPUT, gguf_name
 from models.manifest import ModelFormat
 
 MAX_REASONS = 3
-
-# Source: llama.cpp, gguf-py/gguf/tensor_mapping.py: what it calls the matrices of the families with these names
-_GGUF_NAMES = {
-    "self_attn.q_proj": "attn_q",
-    "self_attn.k_proj": "attn_k",
-    "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj": "attn_output",
-    "self_attn.qkv_proj": "attn_qkv",
-    "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up",
-    "mlp.gate_up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down",
-}
-_WHOLE_NAMES = {"lm_head": "output", "model.embed_tokens": "token_embd", "embed_tokens": "token_embd"}
-_LAYER = re.compile(r"(?:model\.)?layers\.(?P<number>\d{1,5})\.(?P<matrix>.+)")
 
 
 def misfits(lora: Lora, base_format: ModelFormat, architecture: str | None, base: Mapping[str, Shape]) -> list[str]:
@@ -57,13 +42,9 @@ def _misfit(lora: Lora, pair: LoraPair, base_format: ModelFormat, base: Mapping[
 
 
 def _gguf_name(target: str) -> str | None:
-    """Return what a matrix of a Hugging Face model is called in GGUF."""
-    module = target.removesuffix(".weight")
-    if module in _WHOLE_NAMES:
-        return f"{_WHOLE_NAMES[module]}.weight"
-    layer = _LAYER.fullmatch(module)
-    known = _GGUF_NAMES.get(layer["matrix"]) if layer else None
-    return f"blk.{int(layer['number'])}.{known}.weight" if layer and known else None
+    """Return what a matrix of a Hugging Face model is called in GGUF: adapters may leave out where it begins."""
+    is_whole = target.startswith("model.") or target == OUTPUT
+    return gguf_name(target if is_whole else f"model.{target}")
 
 
 def _in_words(shape: Shape) -> str:

@@ -10,7 +10,6 @@ import msgspec
 from models.fetch.downloads import LOCK_FILE, Downloads
 from models.files import delete_durably
 from models.manifest import ModelManifest
-from models.names import ModelName
 from models.store.digest_folders import folder_bytes
 from models.store.intake import is_abandoned
 from models.store.layout import Layout
@@ -94,8 +93,7 @@ class Collector:
 
 
 def _of_version(manifest: ModelManifest) -> Garbage:
-    name = ModelName.parse(f"{manifest.name}:{manifest.tag}")
-    return Garbage(kind="version", name=f"{name}, version {manifest.version}", size_bytes=0)
+    return Garbage(kind="version", name=f"{manifest.full_name}, version {manifest.version}", size_bytes=0)
 
 
 def _of_path(kind: GarbageKind, path: Path) -> Garbage:

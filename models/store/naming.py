@@ -51,7 +51,7 @@ class Naming:
         check_target(name)
         with self._layout.lock.hold():
             manifest = self.known(source)
-            of = str(ModelName.parse(f"{manifest.name}:{manifest.tag}"))
+            of = str(manifest.full_name)
             if of == str(name):
                 raise InvalidModelName(f"'{name}' is the name of the model itself; give another one")
             return self._give(name, msgspec.structs.replace(manifest, alias_of=of), now_s)

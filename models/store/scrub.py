@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 
 from models.manifest import ManifestFile, ModelManifest
-from models.names import ModelName
 from models.store.damage import DamagedFile
 from models.store.manifest_files import change_of
 from models.store.reading import read_chunks
@@ -117,5 +116,5 @@ def _hurt(manifest: ModelManifest, problems: dict[str, str]) -> HurtModel | None
     found = tuple(problems[file.path] for file in manifest.files if file.path in problems)
     if not found:
         return None
-    name = str(ModelName.parse(f"{manifest.name}:{manifest.tag}"))
+    name = str(manifest.full_name)
     return HurtModel(name=name, problems=found, remedy=remedy(manifest, name))

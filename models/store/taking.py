@@ -140,6 +140,7 @@ class Taking:
         manifest = msgspec.structs.replace(
             found.as_manifest(name, digest, files, wanted.now_s),
             preset=wanted.origin.preset,
+            made_of=wanted.origin.made_of,
             provenance=known or _completed(wanted.origin.provenance, taken),
         )
         return self._written(name, manifest)

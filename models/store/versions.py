@@ -43,4 +43,4 @@ class FormerVersions:
 
 
 def _key(manifest: ModelManifest) -> str:
-    return f"{key_of(ModelName.parse(f'{manifest.name}:{manifest.tag}'))}+{manifest.version}"
+    return f"{key_of(manifest.full_name)}+{manifest.version}"

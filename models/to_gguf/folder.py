@@ -7,14 +7,13 @@ from pathlib import Path
 from models.formats.gguf_writer import Tensor, Value, write_gguf
 from models.formats.model_card import read_licence
 from models.formats.quantize import Floats
-from models.formats.summary import FILE_TYPES
-from models.formats.tensor_types import TENSOR_TYPE_NUMBERS, TENSOR_TYPES
+from models.formats.summary import FILE_TYPE_NUMBERS
+from models.formats.tensor_types import type_named
 from models.to_gguf.network import read_network
 from models.to_gguf.vocabulary import vocabulary_metadata
 from models.to_gguf.weights import gguf_tensors, own_precision, read_stored
 
 _QUANTIZATION_VERSION = 2  # ggml.h, GGML_QNT_VERSION
-_FILE_TYPE_NUMBERS = {name: number for number, name in FILE_TYPES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class Conversion:
     @property
     def size_bytes(self) -> int:
         """Return about how large the file will be."""
-        return sum(TENSOR_TYPES[TENSOR_TYPE_NUMBERS[each.tensor_type]].size_bytes(each.shape) for each in self.tensors)
+        return sum(type_named(each.tensor_type).size_bytes(each.shape) for each in self.tensors)
 
     def write(self, path: Path, progress: Callable[[int], None]) -> None:
         """Write the file, all of it or nothing; `progress` is told bytes. Raises: NotConvertible, OSError."""
@@ -37,7 +36,7 @@ class Conversion:
         def counted(tensor: Tensor) -> Callable[[], Iterator[Floats]]:
             def chunks() -> Iterator[Floats]:
                 nonlocal done_bytes
-                kind = TENSOR_TYPES[TENSOR_TYPE_NUMBERS[tensor.tensor_type]]
+                kind = type_named(tensor.tensor_type)
                 for values in tensor.chunks():
                     yield values
                     done_bytes += kind.size_bytes(values.shape)
@@ -63,7 +62,7 @@ def plan_conversion(folder: Path, precision: str | None = None, name: str | None
         "general.architecture": network.architecture,
         "general.name": name or folder.name,
         **({"general.license": licence} if licence else {}),
-        "general.file_type": _FILE_TYPE_NUMBERS[chosen],
+        "general.file_type": FILE_TYPE_NUMBERS[chosen],
         "general.quantization_version": _QUANTIZATION_VERSION,
         **network.metadata(),
         **vocabulary_metadata(folder, network.vocab_size),
