@@ -1,1 +1,1 @@
-"""Compiled kernels. A leaf: imports nothing of the appliance. Filled by the TVM backend."""
+"""Kernels for decoders, compiled by TVM for the processor at hand. A leaf: imports nothing of the appliance."""

@@ -13,8 +13,7 @@ from .instruction_sets import InstructionSet
 def compile_operators(operators: Mapping[str, PrimFunc], instruction_set: InstructionSet, num_cores: int) -> Any:
     """Return a module with a callable for each name."""
     named = {name: operator.with_attr("global_symbol", name) for name, operator in operators.items()}
-    built = tvm.compile(tvm.IRModule(named), target=instruction_set.target(num_cores))
-    return built.jit() if hasattr(built, "jit") else built
+    return tvm.compile(tvm.IRModule(named), target=instruction_set.target(num_cores)).jit()
 
 
 def compile_decoder(module: tvm.IRModule, instruction_set: InstructionSet, num_cores: int) -> Any:

@@ -14,8 +14,7 @@ from typing import Any, TypeAlias
 from tvm.script import tirx as T
 from tvm.target import Target
 
-Expr: TypeAlias = Any
-"""An expression of TensorIR."""
+from .vectors import Expr
 
 Dot: TypeAlias = Callable[[Expr, Expr, Expr], Expr]
 """(accumulated int32 x L, weights 8 bit x 4L, activations int8 x 4) -> accumulated int32 x L."""

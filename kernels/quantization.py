@@ -21,7 +21,8 @@ HalfArray: TypeAlias = npt.NDArray[np.float16]
 
 _HIGHEST: dict[Bits, int] = {4: 7, 8: 127}
 _LOWEST: dict[Bits, int] = {4: -8, 8: -127}
-_TINIEST = np.float32(1e-30)
+TINIEST = 1e-30
+"""What a group of activations that are all zero is divided by."""
 
 
 class Weights(NamedTuple):
@@ -61,7 +62,7 @@ def dequantize_weights(weights: Weights) -> FloatArray:
 def quantize_activations(rows: FloatArray) -> Activations:
     """Return `(num_tokens, num_inputs) float32` in 8 bits, as the kernels do it: rounded to even, never past 127."""
     groups = rows.reshape(len(rows), -1, GROUP)
-    largest = np.maximum(np.abs(groups).max(-1), _TINIEST)
+    largest = np.maximum(np.abs(groups).max(-1), np.float32(TINIEST))
     codes = np.rint(groups * (np.float32(127) / largest)[..., None]).astype(np.int8)
     sums = codes.sum(-1, dtype=np.int32)
     return Activations(codes.reshape(rows.shape), largest * np.float32(1 / 127), sums)

@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 from tvm.script import tirx as T
 
 Expr: TypeAlias = Any
+"""An expression of TensorIR."""
 
 LANES = 16
 """Floats in a vector of the kernels' source; narrower registers take two or four of them."""

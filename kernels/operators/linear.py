@@ -30,10 +30,10 @@ import numpy as np
 from tvm.script import tirx as T
 from tvm.tirx import PrimFunc
 
-from kernels.instruction_sets import Expr, InstructionSet
+from kernels.instruction_sets import InstructionSet
 from kernels.packing import BLOCK, STEP, STEP_BYTES, num_steps, offset_of
 from kernels.quantization import GROUP, Activations, Bits, FloatArray, Weights
-from kernels.vectors import fetch, floats, span, splat, to_float
+from kernels.vectors import Expr, fetch, floats, span, splat, to_float
 
 FEW_TOKENS = 2
 """Up to so many tokens blocks are done one by one: memory is the limit, and one stream of weights its fastest way."""

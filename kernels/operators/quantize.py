@@ -9,14 +9,11 @@ from functools import cache
 from tvm.script import tirx as T
 from tvm.tirx import PrimFunc
 
-from kernels.quantization import GROUP, quantize_activations
+from kernels.quantization import GROUP, TINIEST, quantize_activations
 from kernels.vectors import LANES, floats, largest_magnitude_of, magnitude, rounded, span, splat, sum_of_integers
 
 SERIAL_TOKENS = 8
 """Below so many tokens, waking other threads takes longer than the work."""
-
-TINIEST = 1e-30
-"""What a group of zeros is divided by."""
 
 reference = quantize_activations
 

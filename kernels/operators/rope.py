@@ -226,33 +226,36 @@ def _stores_of_codes(heads: Heads) -> tuple[Any, Any]:
                         head[span(group * GROUP + half * LANES)] / splat(divisor[0])
                     )
 
-    @T.inline
-    def store_key(K, head, page, h, place):
-        with T.sblock("key"):
-            T.reads()
-            T.writes()
-            codes = T.sblock_alloc_buffer((size,), "int8", scope="local")
-            scales = T.sblock_alloc_buffer((num_groups,), "float16", scope="local")
-            encode(head, codes, scales)
-            for d in T.serial(size):
-                K[page, h, d, place] = codes[d]
-            for group in T.unroll(num_groups):
-                K[page, h, size + 2 * group + place // 8, span(2 * (place % 8), 2)] = _two_bytes(scales[group])
+    def encoded(put: Any) -> Any:
+        """Return the inline that encodes a head and then does `put`."""
+
+        @T.inline
+        def store(PAGES, head, page, h, place):
+            with T.sblock("codes"):
+                T.reads()
+                T.writes()
+                codes = T.sblock_alloc_buffer((size,), "int8", scope="local")
+                scales = T.sblock_alloc_buffer((num_groups,), "float16", scope="local")
+                encode(head, codes, scales)
+                put(PAGES, codes, scales, page, h, place)
+
+        return store
 
     @T.inline
-    def store_value(V, head, page, h, place):
-        with T.sblock("value"):
-            T.reads()
-            T.writes()
-            codes = T.sblock_alloc_buffer((size,), "int8", scope="local")
-            scales = T.sblock_alloc_buffer((num_groups,), "float16", scope="local")
-            encode(head, codes, scales)
-            for i in T.unroll(size // LANES):
-                V[page, h, place, span(i * LANES)] = codes[span(i * LANES)]
-            for group in T.unroll(num_groups):
-                V[page, h, PAGE, span(2 * (group * PAGE + place), 2)] = _two_bytes(scales[group])
+    def put_key(K, codes, scales, page, h, place):
+        for d in T.serial(size):
+            K[page, h, d, place] = codes[d]
+        for group in T.unroll(num_groups):
+            K[page, h, size + 2 * group + place // 8, span(2 * (place % 8), 2)] = _two_bytes(scales[group])
 
-    return store_key, store_value
+    @T.inline
+    def put_value(V, codes, scales, page, h, place):
+        for i in T.unroll(size // LANES):
+            V[page, h, place, span(i * LANES)] = codes[span(i * LANES)]
+        for group in T.unroll(num_groups):
+            V[page, h, PAGE, span(2 * (group * PAGE + place), 2)] = _two_bytes(scales[group])
+
+    return encoded(put_key), encoded(put_value)
 
 
 def _int8(vector: Expr) -> Expr:

@@ -15,7 +15,7 @@ def mapped(word: Callable[[Expr], Expr], dtype: str) -> PrimFunc:
     """Return `f(x, y)` that takes `word` of each vector."""
 
     @tirx.prim_func(s_tir=True)
-    def kernel(x: tirx.handle, y: tirx.handle):  # type: ignore[no-untyped-def]
+    def kernel(x: tirx.handle, y: tirx.handle):
         tirx.func_attr({"tirx.noalias": True, "tirx.is_scheduled": True})
         n = tirx.int64()
         inputs = tirx.match_buffer(x, (n, LANES), "float32")
