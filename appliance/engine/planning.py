@@ -14,7 +14,7 @@ from .cost import CostModel, StepShape, pairs
 from .drafting import Drafting
 from .sequence import Sequence
 from .shares import Shares
-from .turns import FINISHING_STRETCH, is_read_alone, share_ratio, step_time_s
+from .turns import FINISHING_STRETCH, is_read_alone, share_ratio, step_time_s, those_beside
 
 LEARN_EVERY_STEPS = 8  # of those without prefill, which come by the thousand and are much alike
 
@@ -63,6 +63,10 @@ class Planning:
         # Whoever was given least, and of those who were given as much, whoever has not got a word yet.
         turns = sorted(running, key=lambda s: (s.class_rank, self.shares.given(s.caller), s.caller in writing, s.turn))
         works = [sequence.work for sequence in turns]
+        first = next((s for s, work in zip(turns, works, strict=True) if not work.is_decode), None)
+        if first is not None:
+            turns = those_beside(first, turns)
+            works = works[: len(turns)]  # they stand by class, so those who wait are the last
         decoding = [s for s, work in zip(turns, works, strict=True) if work.is_decode]
         readers = [s for s, work in zip(turns, works, strict=True) if not work.is_decode]
         self._was_read_alone = bool(readers) and self._is_read_alone(readers[0], running, decoding, retained_tokens)

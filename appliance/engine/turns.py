@@ -7,7 +7,7 @@ burst.
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 FINISHING_STRETCH = 1.75
 """A prompt that can be read to its end in a step so long is: one longer wait for all, and its first token is there."""
@@ -27,6 +27,9 @@ class Turn(Protocol):
     turn: tuple[int, float, int]
     caller: str
     weight: float
+
+
+AnyTurn = TypeVar("AnyTurn", bound=Turn)
 
 
 def displaced(newcomer: Turn, running: Sequence[Turn]) -> int | None:
@@ -56,6 +59,14 @@ def last_in_class_below(newcomer: Turn, running: Sequence[Turn]) -> int | None:
     return None if last is None or running[last].turn[0] <= newcomer.turn[0] else last
 
 
+def those_beside(reader: Turn, running: Sequence[AnyTurn]) -> list[AnyTurn]:
+    """Return who takes part in a step in which the prompt of `reader` is read: nobody of a lower class.
+
+    What can wait does not hold up a first token, and has its turn again right after.
+    """
+    return [each for each in running if each.turn[0] <= reader.turn[0]]
+
+
 def step_time_s(num_decodes: int, num_readers: int, num_callers: int, target_s: float) -> float | None:
     """Return how long a step with prefill may take, None where nobody waits for its end."""
     if not num_decodes:
@@ -67,11 +78,11 @@ def step_time_s(num_decodes: int, num_readers: int, num_callers: int, target_s: 
 def is_read_alone(reader: Turn, decoding: Sequence[Turn], read_s: float, target_s: float) -> bool:
     """Return whether the first of those who read gets a step to itself, in which nobody writes.
 
-    Only where its caller writes nothing in its class, others do, and none of them in a higher class: their streams
-    pause once, and it does not wait behind all that one of them has opened, nor behind its own caller's batches.
-    `read_s` is what the rest of its prompt would take.
+    Only where its caller writes nothing, and others of its class do: their streams pause once, and it does not wait
+    behind all that one of them has opened. `decoding` are those beside it, and `read_s` is what the rest of its prompt
+    would take.
     """
-    if not decoding or reader.caller in {each.caller for each in decoding if each.turn[0] == reader.turn[0]}:
+    if not decoding or reader.caller in {each.caller for each in decoding}:
         return False
     return read_s <= NEWCOMER_STRETCH * target_s and reader.turn[0] <= min(each.turn[0] for each in decoding)
 

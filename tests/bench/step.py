@@ -77,6 +77,9 @@ class InstantModel:
     def free_tokens(self) -> int:
         return 32768 - sum(self._lengths)
 
+    def abort(self) -> None:
+        return
+
 
 def measure(sampling: SamplingParams, num_sequences: int, vocab_size: int, num_steps: int) -> tuple[float, float]:
     """Return the medians in milliseconds of the worker's part and of the daemon's decoding of the frame."""

@@ -4,7 +4,6 @@ Tokens are counted one by one, as everywhere: `free_tokens` knows nothing of pag
 tokens need, because the last page of a sequence is seldom full.
 """
 
-import threading
 from collections.abc import Sequence
 
 import numpy as np
@@ -43,7 +42,7 @@ class TvmModel:
         kv_type: KvType = "int8" if plan.kv_type == "int8" else "f16"
         self.traits = _traits(plan, shape, kv_type)
         num_pages = self.traits.kv_capacity_tokens // PAGE + self.traits.max_sequences
-        self._aborted = threading.Event()
+        self._brake = runtime.Brake(model.steps)
         self._step = model.steps[step_name(kv_type)]
         self._shape = shape
         self._layout = f"tvm/2 {model.name} {kv_type}"
@@ -61,18 +60,21 @@ class TvmModel:
 
     def step(self, batch: Batch) -> StepOutput:
         """Reserve pages, then compute everything in one call: what is kept is decided when it has come back."""
-        self._aborted.clear()
+        self._brake.release()
         num_tokens, num_outputs = check_batch(batch, self.traits, self._cells)
         for run in batch.runs:
             self._check_tokens(run.tokens)
         if num_tokens > self._cells.num_free():
             raise KVCacheFull(f"{num_tokens} tokens do not fit into {self._cells.num_free()} free cells")
         self._reserve([(run.sequence, run.start, run.start + len(run.tokens)) for run in batch.runs])
-        logits = self._compute(batch.runs, num_outputs)
-        if self._aborted.is_set():
+        try:
+            logits = self._compute(batch.runs, num_outputs)
+        except RuntimeError:
+            if not self._brake.has_stopped:
+                raise
             for run in batch.runs:
                 self._table.truncate(run.sequence, run.start)
-            raise StepAborted
+            raise StepAborted from None
         for run in batch.runs:
             self._cells.append(run.sequence, len(run.tokens))
         return StepOutput(_split(logits, batch.runs))
@@ -121,12 +123,12 @@ class TvmModel:
         runtime.set_threads(self._num_threads)
 
     def abort(self) -> None:
-        """Let the running step count for nothing: its kernels run to their end, which is never far."""
-        self._aborted.set()
+        """End the running step at its next kernel."""
+        self._brake.pull()
 
     def close(self) -> None:
         """Let go of the memory."""
-        del self._page_tensors, self._weight_tensors, self._turns_tensor, self._step
+        del self._page_tensors, self._weight_tensors, self._turns_tensor, self._step, self._brake
 
     def _reserve(self, spans: Sequence[tuple[int, int, int]]) -> None:
         """Take the pages of all spans `(sequence, start, end)`, or of none. Raises: KVCacheFull."""

@@ -4,6 +4,7 @@ The library reads its environment when it is loaded. So that is set here, once, 
 """
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -19,6 +20,42 @@ class Steps(Protocol):
 
     def __getitem__(self, name: str) -> Step:
         """Return one of them."""
+
+    def set_instrument(self, instrument: Any) -> None:
+        """Have this called before and after every kernel; None: nothing."""
+
+
+class Brake:
+    """Ends a step under way at its next kernel. A step on which it is not pulled pays nothing for it."""
+
+    def __init__(self, steps: Steps) -> None:
+        import tvm_ffi
+
+        self._steps = steps
+        self._lock = threading.Lock()  # the library counts who holds the function, and two at once would miscount
+        self._stopped = stopped = threading.Event()
+
+        def stop(*_call: Any) -> None:
+            stopped.set()
+            raise RuntimeError("the step was ended")
+
+        self._stop = tvm_ffi.convert(stop)
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether it ended a step since it was released."""
+        return self._stopped.is_set()
+
+    def pull(self) -> None:
+        """End the step. Any thread: the library reads the pointer that this sets before each kernel."""
+        with self._lock:
+            self._steps.set_instrument(self._stop)
+
+    def release(self) -> None:
+        """Let the next step run."""
+        with self._lock:
+            self._steps.set_instrument(None)
+        self._stopped.clear()
 
 
 _ALIGNMENT_BYTES = 64

@@ -1,9 +1,13 @@
 """Who gives way in the engine, to whom, and how it goes on: full caches, pauses, classes, callers, lack of memory."""
 
+from functools import partial
+
 from appliance.core.events import Delta
 from appliance.core.messages import MemoryPressure
-from appliance.core.request import RequestId
+from appliance.core.request import PRIORITY_RANK, RequestId
 from tests.unit.engine.engine_bench import Bench, text_prompt
+
+NORMAL = PRIORITY_RANK["normal"]
 
 
 def test_a_full_cache_preempts_the_youngest_and_nobody_fails() -> None:
@@ -111,3 +115,55 @@ def test_a_callers_only_prompt_is_read_in_steps_of_its_own_between_the_steps_of_
     assert written[0] == ["a"]
     assert set(written[1]) >= {*streams, "a"}
     assert "b" in written[1] or written[2] == ["b"]
+
+
+def test_a_step_for_lower_classes_alone_ends_for_a_newcomer_and_nothing_of_it_is_lost() -> None:
+    bench = Bench(speculates=False).start(*(text_prompt(f"r{i}", f"{i}abc", 40, priority="batch") for i in range(3)))
+    bench.step(5)
+    bench.model.meanwhile = partial(bench.engine.interruption.on_arrival, NORMAL)
+    before = len(bench.of(Delta))
+    bench.step()
+    assert (bench.model.num_aborted, len(bench.of(Delta))) == (1, before)
+    bench.start(text_prompt("quick", "xyz", 4))
+    bench.step()
+    assert [event.id for event in bench.of(Delta)[before:]] == ["quick"]
+    bench.model.meanwhile = lambda: None
+    bench.run()
+    assert all(bench.text(f"r{i}") == f"{i}abc" * 10 for i in range(3))
+
+
+def test_who_comes_while_a_step_is_planned_is_not_kept_waiting_for_its_end() -> None:
+    bench = Bench(speculates=False).start(text_prompt("slow", "abc", 40, priority="batch"))
+    bench.step(5)
+    bench.engine.interruption.on_arrival(NORMAL)
+    before = bench.engine.num_steps
+    bench.step()
+    assert bench.engine.num_steps == before
+    bench.step()
+    assert bench.engine.num_steps == before + 1
+
+
+def test_requests_that_keep_coming_leave_lower_classes_every_other_step() -> None:
+    bench = Bench(speculates=False).start(text_prompt("slow", "abc", 40, priority="batch"))
+    bench.model.meanwhile = partial(bench.engine.interruption.on_arrival, NORMAL)
+    bench.step(200)
+    assert bench.finished("slow").usage.completion_tokens == 40
+    assert bench.model.num_aborted >= 10
+
+
+def test_no_step_ends_that_serves_the_class_of_the_newcomer_too() -> None:
+    bench = Bench(speculates=False).start(text_prompt("a", "abc", 40), text_prompt("slow", "x", 90, priority="batch"))
+    bench.model.meanwhile = partial(bench.engine.interruption.on_arrival, NORMAL)
+    bench.step(30)
+    assert len(bench.of(Delta)) > 50
+    assert bench.model.num_aborted == 0
+
+
+def test_lower_classes_wait_until_a_long_prompt_is_read() -> None:
+    bench = Bench(speculates=False, max_step_tokens=64)
+    bench.start(*(text_prompt(f"r{i}", f"{i}abc", 60, priority="batch") for i in range(3)), caller="jobs")
+    bench.step(10)
+    before = len(bench.of(Delta))
+    bench.start(text_prompt("long", "l" * 300, 4), caller="somebody")
+    bench.step(5)
+    assert [event.id for event in bench.of(Delta)[before:]] == ["long"]

@@ -17,6 +17,7 @@ from appliance.engine.turns import (
     last_in_class_below,
     share_ratio,
     step_time_s,
+    those_beside,
 )
 
 INTERACTIVE, NORMAL, BATCH = 0, 1, 2
@@ -130,15 +131,15 @@ def test_a_callers_only_prompt_is_read_alone_if_that_is_quick() -> None:
     assert not is_read_alone(seat(9, "one"), [], 0.01, TARGET_S)
 
 
-def test_a_caller_does_not_wait_behind_its_own_batches() -> None:
-    batch = [seat(number, "one", BATCH) for number in range(8)]
-    assert is_read_alone(seat(9, "one", INTERACTIVE), batch, 0.01, TARGET_S)
-    assert not is_read_alone(seat(9, "one", INTERACTIVE), [*batch, seat(8, "one", INTERACTIVE)], 0.01, TARGET_S)
-
-
 def test_nobody_pauses_for_a_prompt_of_a_lower_class() -> None:
-    assert is_read_alone(seat(9, "one", INTERACTIVE), [seat(0, "other", BATCH)], 0.01, TARGET_S)
     assert not is_read_alone(seat(9, "one", BATCH), [seat(0, "other"), seat(1, "more", BATCH)], 0.01, TARGET_S)
+
+
+def test_lower_classes_wait_while_a_prompt_is_read_and_higher_ones_do_not() -> None:
+    running = [seat(0, class_rank=INTERACTIVE), seat(1), seat(2, "one"), seat(3, "one", BATCH), seat(4, "b", BATCH)]
+    assert those_beside(running[2], running) == running[:3]
+    assert those_beside(running[0], running) == running[:1]
+    assert those_beside(running[4], running) == running
 
 
 def test_prefill_has_a_right_to_as_much_time_as_the_weights_of_those_who_wait_say() -> None:
