@@ -6,6 +6,7 @@ from pathlib import Path
 
 from appliance.core.admin import LoadedModelStatus
 from appliance.core.caller import Caller
+from appliance.core.easing import FULL
 from appliance.core.events import (
     Accepted,
     Delta,
@@ -142,6 +143,7 @@ class FakeScheduler:
         self.inboxes: dict[RequestId, Inbox] = {}
         self.place: QueuePlace | None = None
         self.places: dict[RequestId, QueuePlace] = {}
+        self.easing = FULL
 
     @property
     def last(self) -> GenerateRequest:

@@ -4,6 +4,9 @@ from typing import Literal
 
 import msgspec
 
+from .devices import LoadedDevice
+from .easing import Easing
+from .measurement import Measurement
 from .plan import Calibration
 from .request import Priority, RequestId
 from .response_cache import CacheOutcome
@@ -175,6 +178,14 @@ class ModelCalibrated(msgspec.Struct, frozen=True, kw_only=True):
     calibration: Calibration
 
 
+class ModelBenchmarked(msgspec.Struct, frozen=True, kw_only=True):
+    """One way of running a model was measured while nobody else needed the machine."""
+
+    candidate: str
+    backend: str
+    measurement: Measurement
+
+
 class RequestQueued(msgspec.Struct, frozen=True, kw_only=True):
     """A request passed every check that needs no worker and waits for its place."""
 
@@ -254,6 +265,20 @@ class MemoryRanShort(msgspec.Struct, frozen=True, kw_only=True):
     measure: str
 
 
+class ModelPlaced(msgspec.Struct, frozen=True, kw_only=True):
+    """A model was loaded on a device. Where that is not what was planned, `placed` says the problem: an alarm."""
+
+    model: str
+    planned: str
+    placed: LoadedDevice
+
+
+class MachineEased(msgspec.Struct, frozen=True, kw_only=True):
+    """The machine works less hard than it could, because of heat or its battery, or with full force again."""
+
+    easing: Easing
+
+
 class AnswerLookedUp(msgspec.Struct, frozen=True, kw_only=True):
     """The response cache was asked; a hit saved so many tokens, and the time that they took when they were computed."""
 
@@ -288,6 +313,7 @@ class JobProgressed(msgspec.Struct, frozen=True, kw_only=True):
 SystemEvent = (
     ModelStateChanged
     | ModelCalibrated
+    | ModelBenchmarked
     | ModelMeasured
     | RequestQueued
     | RequestAccepted
@@ -295,6 +321,8 @@ SystemEvent = (
     | TokensEmitted
     | RequestEnded
     | MemoryRanShort
+    | ModelPlaced
+    | MachineEased
     | AnswerLookedUp
     | JobStateChanged
     | JobProgressed

@@ -52,6 +52,12 @@ class Resume(msgspec.Struct, frozen=True, kw_only=True, tag="resume"):
     id: RequestId
 
 
+class Budget(msgspec.Struct, frozen=True, kw_only=True, tag="budget"):
+    """What of its threads, and of the sequences of a step, the worker uses from now on; what runs is not sent back."""
+
+    work_ratio: float
+
+
 class Stop(msgspec.Struct, frozen=True, kw_only=True, tag="stop"):
     """End the process. What still runs is lost: the daemon waits for it before it says so."""
 
@@ -106,7 +112,7 @@ class MemoryPressure(msgspec.Struct, frozen=True, kw_only=True, tag="memory_pres
     measure: str | None
 
 
-ToWorker = Load | OpenVocabulary | Start | ReadRequest | Cancel | Pause | Resume | Stop
+ToWorker = Load | OpenVocabulary | Start | ReadRequest | Cancel | Pause | Resume | Budget | Stop
 FromWorker = (
     Loading
     | Ready

@@ -64,11 +64,17 @@ class ThreadKeeper:
     ) -> None:
         """`decode` and `prefill` are what the model has now, and what it has again when the others are gone."""
         self._set_threads = set_threads
-        self._measured = self._current = (decode, prefill)
+        self._full = self._measured = self._current = (decode, prefill)
         self._num_cores = num_cores
         self._probe = probe
         self._times = CpuTimes(0.0, 0.0)
         self._read_s = self._dropped_s = float("-inf")
+
+    def limit(self, work_ratio: float) -> None:
+        """Use no more than this part of the threads from the next step on, at least one of each."""
+        decode, prefill = (max(1, round(threads * work_ratio)) for threads in self._full)
+        self._measured = decode, prefill
+        self._set(self._measured)
 
     def on_step(self, now_s: float) -> None:
         """Follow a step. Reads the load when it is time, and sets the threads when that changes them."""

@@ -25,6 +25,7 @@ from appliance.errors import BackendError, InvalidRequest, OutOfDeviceMemory, to
 
 from .batcher import smaller_steps
 from .drafting import Drafting
+from .interruption import Interruption
 from .kv import KVCache, Source
 from .planning import Part, Planning
 from .prefix import Grid, PrefixIndex
@@ -66,9 +67,11 @@ class Engine:
         if tiers is None:
             memory_bytes = int(traits.kv_capacity_tokens * traits.kv_bytes_per_token * MEMORY_RATIO)
             tiers = Tiers(grid, Limits(memory_bytes, 0), None, lambda: None)
+        self.interruption = Interruption(model.abort)
         self._model = model
         self._clock = clock
         self._traits = traits
+        self._max_running = traits.max_step_sequences
         self._tiers = tiers
         self._kv = KVCache(model, PrefixIndex(grid), tiers, clock)
         self._vocabulary = Vocabulary(tokenizer, Scratch(traits.vocab_size), traits.max_context_tokens)
@@ -88,6 +91,10 @@ class Engine:
     def has_work(self) -> bool:
         """Whether a step would do anything now."""
         return bool(self._running or self._kv.has_unsaved or (self._waiting and not self._is_fetching))
+
+    def limit(self, work_ratio: float) -> None:
+        """Let no more sequences begin than this part of a step's; those that run are not sent back."""
+        self._max_running = max(1, int(self._traits.max_step_sequences * work_ratio))
 
     def wake(self) -> None:
         """Look again at what waits for the disk."""
@@ -273,7 +280,7 @@ class Engine:
 
     def _obstacle(self, newcomer: Sequence, source: Source) -> _Obstacle | None:
         """Return what keeps the newcomer from running, and who would have to step back for it; None if nothing does."""
-        if len(self._running) >= self._traits.max_step_sequences:
+        if len(self._running) >= self._max_running:
             index = displaced(newcomer, self._running)
         elif not self._kv.has_room(source, newcomer.num_tokens + len(self._running), bool(self._running)):
             index = last_in_class_below(newcomer, self._running)
@@ -307,7 +314,8 @@ class Engine:
             batch = Batch(tuple(part.run() for part in parts))
             started_s = self._clock()
             try:
-                output = self._model.step(batch)
+                with self.interruption.step({part.sequence.class_rank for part in parts}):
+                    output = self._model.step(batch)
             except KVCacheFull:
                 if not self._kv.evict_oldest(keep=None):
                     self._preempt_last()

@@ -24,6 +24,7 @@ from appliance.backends.base import LoadedEncoder, LoadedModel
 from appliance.caches.kv_folder import FolderInUse, KvFolder
 from appliance.core.events import Failed, RequestEvent
 from appliance.core.messages import (
+    Budget,
     Cancel,
     FromWorker,
     Load,
@@ -39,7 +40,7 @@ from appliance.core.messages import (
     ToWorker,
 )
 from appliance.core.plan import Calibration, LoadPlan, SnapshotTiers
-from appliance.core.request import ReadRequest
+from appliance.core.request import PRIORITY_RANK, ReadRequest
 from appliance.core.traits import ModelTraits
 from appliance.errors import ApplianceError, BackendError, OutOfDeviceMemory, to_info
 from appliance.link.frames import FrameReader, send_frame
@@ -48,6 +49,7 @@ from .contention import ThreadKeeper, keep_threads, process_probe
 from .encoding import EncodingEngine
 from .engine import Engine
 from .inputs import PreparedInputs, RequestReader
+from .interruption import Interruption
 from .prefix import Grid
 from .prompt import Arrival, PreparedRequest, PromptReader
 from .threads import calibrate
@@ -73,10 +75,11 @@ class Worker:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._send_lock = threading.Lock()
-        self._inbox: queue.SimpleQueue[Prepared | Cancel | Pause | Resume | Wake | Stop] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Prepared | Cancel | Pause | Resume | Budget | Wake | Stop] = queue.SimpleQueue()
         self._loads: queue.SimpleQueue[LoadPlan] = queue.SimpleQueue()
         self._reader: PromptReader | RequestReader | None = None
         self._threads: ThreadKeeper | None = None
+        self._interruption: Interruption | None = None
         self._reported_s = 0.0
         self._reported_tokens = 0
 
@@ -121,6 +124,7 @@ class Worker:
             self._threads = _keep_threads(model, plan, calibration)
             tiers = self._open_tiers(plan.snapshots, model.traits)
             engine = Engine(model, tokenizer, plan.step_time_target_s, time.monotonic, tiers)
+            self._interruption = engine.interruption
         gc.collect()
         gc.freeze()  # a vocabulary is some hundred thousand objects that no later collection needs to look at
         _log.info("loaded %s in %.1f s", plan.model, time.monotonic() - started_s)
@@ -154,7 +158,7 @@ class Worker:
             if self._threads is not None:
                 self._threads.on_step(time.monotonic())
 
-    def _handle(self, engine: AnyEngine, message: Prepared | Cancel | Pause | Resume | Wake) -> None:
+    def _handle(self, engine: AnyEngine, message: Prepared | Cancel | Pause | Resume | Budget | Wake) -> None:
         if isinstance(message, PreparedRequest | PreparedInputs):
             failures = _start(engine, message)
             if failures:
@@ -163,6 +167,8 @@ class Worker:
             engine.cancel(message.id)
             if not engine.has_work:
                 self._send([self._stats(engine)])
+        elif isinstance(message, Budget):
+            self._limit(engine, message.work_ratio)
         elif isinstance(engine, EncodingEngine):
             return  # its requests are over in a moment: nothing is paused, and nothing comes from a disk
         elif isinstance(message, Pause):
@@ -171,6 +177,12 @@ class Worker:
             engine.resume(message.id)
         else:
             engine.wake()
+
+    def _limit(self, engine: AnyEngine, work_ratio: float) -> None:
+        if self._threads is not None:
+            self._threads.limit(work_ratio)
+        if isinstance(engine, Engine):
+            engine.limit(work_ratio)
 
     def _due_stats(self, engine: AnyEngine) -> list[FromWorker]:
         if engine.has_work and time.monotonic() - self._reported_s < STATS_EVERY_S:
@@ -220,6 +232,8 @@ class Worker:
             self._send([Failed(id=message.request.id, error=to_info(problem))])
             return
         self._inbox.put(prepared)
+        if self._interruption is not None:
+            self._interruption.on_arrival(PRIORITY_RANK[message.request.priority])
 
     def _send(self, messages: Sequence[FromWorker]) -> None:
         with self._send_lock:

@@ -12,8 +12,11 @@ import msgspec
 from appliance.core.events import (
     JobProgressed,
     JobStateChanged,
+    MachineEased,
     MemoryRanShort,
+    ModelBenchmarked,
     ModelCalibrated,
+    ModelPlaced,
     ModelStateChanged,
     RequestAccepted,
     RequestEnded,
@@ -27,12 +30,15 @@ MAX_EVENTS = 2000
 MAX_LINES = 2000
 
 _TYPES: dict[type, str] = {
+    MachineEased: "hardware.easing",
     ModelStateChanged: "model.state",
     ModelCalibrated: "model.calibrated",
+    ModelBenchmarked: "model.benchmarked",
     RequestQueued: "request.queued",
     RequestAccepted: "request.accepted",
     RequestPaused: "request.paused",
     RequestEnded: "request.ended",
+    ModelPlaced: "model.placed",
     MemoryRanShort: "memory.short",
     JobStateChanged: "job.state",
     JobProgressed: "job.progress",

@@ -7,12 +7,20 @@ from pathlib import Path
 
 import msgspec
 
+from appliance.core.easing import Strain
 from appliance.core.hardware import Bandwidth, Hardware, HardwareSnapshot, Temperature
 from appliance.hardware.bandwidth import measure_bandwidth
 from appliance.hardware.files import Notes, Tree
-from appliance.hardware.power import Energy, mean_watts, read_board_watts, read_energy
+from appliance.hardware.power import Energy, mean_watts, read_board_watts, read_energy, read_supply
 from appliance.hardware.readings import ReadingsProbe
 from appliance.hardware.temperatures import read_temperatures
+from appliance.hardware.throttling import read_throttling
+
+_PI_LIMIT_CELSIUS = 80.0
+"""Where the firmware of a Raspberry Pi begins to lower the clock; its sensor's own limit is where it switches off.
+
+Source: Raspberry Pi documentation, "Frequency management and thermal control".
+"""
 
 
 class Vitals(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +47,7 @@ class Machine:
         self._measuring = threading.Lock()
         self._vitals = threading.Lock()
         self._energy: Energy | None = None
+        self._throttle_counts: dict[str, int] = {}
         self.bandwidth: Bandwidth | None = None
         """What was measured last; None: not yet."""
 
@@ -57,6 +66,23 @@ class Machine:
             watts = read_board_watts(self._tree) or mean_watts(before, self._energy, of_platform=False)
         return Vitals(celsius=processor_celsius(read_temperatures(self._tree)), watts=watts)
 
+    def strain(self) -> Strain:
+        """Return what speaks against full work, by the kernel's files; starts no process. Counters are compared with
+        those of the call before."""
+        with self._vitals:
+            throttling = read_throttling(self._tree, self._throttle_counts)
+            self._throttle_counts = throttling.counts
+            supply = read_supply(self._tree)
+            is_pi = self._snapshot.board is not None and self._snapshot.board.family == "raspberry_pi"
+            limit_celsius = _PI_LIMIT_CELSIUS if is_pi else None
+            return Strain(
+                headroom_celsius=headroom_celsius(read_temperatures(self._tree), limit_celsius),
+                is_throttled=throttling.is_throttled,
+                throttling=throttling.reasons,
+                power_source=supply.source,
+                battery_ratio=supply.battery_ratio,
+            )
+
     def measure_bandwidth(self) -> Bandwidth:
         """Read the memory on all cores for a second. Raises: ApplianceError."""
         with self._measuring:  # two at once would halve each other's figure
@@ -64,6 +90,19 @@ class Machine:
             return self.bandwidth
 
 
+def headroom_celsius(temperatures: tuple[Temperature, ...], limit_celsius: float | None) -> float | None:
+    """Return how far the processor's sensors are from their limit, the nearest; `limit_celsius` where theirs says less.
+
+    None where no sensor is the processor's, or none knows a limit.
+    """
+    limits = ((sensor, limit_celsius or sensor.limit_celsius) for sensor in temperatures if _is_processors(sensor))
+    return min((limit - sensor.celsius for sensor, limit in limits if limit is not None), default=None)
+
+
 def processor_celsius(temperatures: tuple[Temperature, ...]) -> float | None:
     """Return the hottest of the processor's sensors; None where none says that it is the processor's."""
-    return max((sensor.celsius for sensor in temperatures if sensor.sensor.startswith(("CPU", "SoC"))), default=None)
+    return max((sensor.celsius for sensor in temperatures if _is_processors(sensor)), default=None)
+
+
+def _is_processors(sensor: Temperature) -> bool:
+    return sensor.sensor.startswith(("CPU", "SoC"))

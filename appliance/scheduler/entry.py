@@ -1,5 +1,6 @@
 """One model as the scheduler sees it: its state, its worker's measurements, who waits for it and who runs on it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -13,7 +14,7 @@ from appliance.core.traits import ModelTraits
 from appliance.errors import ApplianceError
 from appliance.link.backoff import Backoff
 
-from .claims import Demand, Places
+from .claims import Claim, Demand, Places
 from .fairness import Shares
 from .order import in_order
 from .placement import Placement
@@ -30,6 +31,7 @@ class ModelEntry:
     `load_s` is how long its last load took, `mean_duration_s` how long a request has places, and `num_halvings` how
     often its context was halved because the device had too little memory. `keep_alive_s` is what callers asked for.
     `is_outdated`: the plan is for files that the name no longer means, so its worker gets nothing new to do.
+    `holds_batch`: what can wait does, for as long as the machine is hot or lives on its battery.
     """
 
     plan: LoadPlan
@@ -55,6 +57,7 @@ class ModelEntry:
     last_error: ApplianceError | None = None
     num_halvings: int = 0
     is_outdated: bool = False
+    holds_batch: bool = False
 
     @property
     def name(self) -> str:
@@ -96,9 +99,13 @@ class ModelEntry:
         self.mean_duration_s += _DURATION_WEIGHT * (duration_s - self.mean_duration_s)
 
     def demand(self) -> Demand:
-        """Return who may have its places: nobody new, once its worker is outdated."""
+        """Return who may have its places: nobody new once its worker is outdated, no batch while those are held."""
         everyone = self._everyone()
-        return replace(everyone, waiting=[]) if self.is_outdated else everyone
+        if self.is_outdated:
+            everyone = replace(everyone, waiting=[])
+        if self.holds_batch:
+            everyone = replace(everyone, waiting=_urgent(everyone.waiting), paused=_urgent(everyone.paused))
+        return everyone
 
     def _everyone(self) -> Demand:
         return Demand(
@@ -163,7 +170,9 @@ class ModelEntry:
             state=self.state,
             reason=self.reason,
             backend=self.plan.backend,
-            device=self.plan.device,
+            device=self.traits.placed.device if self.traits else self.plan.device,
+            gpu_layers=self.traits.placed.gpu_layers if self.traits else self.plan.gpu_layers,
+            device_problem=self.traits.placed.problem if self.traits else self.plan.device_problem,
             is_pinned=self.is_pinned,
             memory_bytes=self.num_bytes if self.has_worker else 0,
             context_tokens=self.traits.max_context_tokens if self.traits else self.plan.context_tokens,
@@ -174,4 +183,9 @@ class ModelEntry:
             kv_capacity_tokens=self.traits.kv_capacity_tokens if self.traits else self.plan.kv_capacity_tokens,
             expires_in_s=max(0.0, expires_s - now_s) if expires_s != float("inf") else None,
             load_ratio=self.load_ratio if self.state == "loading" else None,
+            choice=next(iter(self.plan.reasons), ""),
         )
+
+
+def _urgent(claims: Sequence[Claim]) -> list[Claim]:
+    return [claim for claim in claims if claim.priority != "batch"]

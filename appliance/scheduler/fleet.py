@@ -6,7 +6,10 @@ Part of the scheduler, under the same rules: no await, no lock, no clock.
 from collections.abc import Iterator
 
 from appliance.core.admin import LoadedModelStatus
-from appliance.core.events import ModelState, ModelStateChanged
+from appliance.core.devices import LoadedDevice
+from appliance.core.easing import FULL, Easing
+from appliance.core.events import ModelPlaced, ModelState, ModelStateChanged
+from appliance.core.messages import Budget
 from appliance.core.plan import LoadPlan
 from appliance.core.traits import ModelTraits
 from appliance.core.units import format_seconds
@@ -29,6 +32,8 @@ class Fleet:
         self._effects = effects
         self._entries: dict[str, ModelEntry] = {}
         self._measured_bytes: dict[tuple[str, str, int], int] = {}
+        self.easing = FULL
+        """How hard the machine may work now."""
 
     def __iter__(self) -> Iterator[ModelEntry]:
         """Yield the models in the order in which they were first asked for."""
@@ -49,7 +54,7 @@ class Fleet:
             return entry
         plan = self._effects.plan(model)
         if entry is None:
-            entry = self._entries[model] = ModelEntry(plan=plan, num_bytes=0)
+            entry = self._entries[model] = ModelEntry(plan=plan, num_bytes=0, holds_batch=self.easing.holds_batch)
         self._replan(entry, plan)
         return entry
 
@@ -131,6 +136,10 @@ class Fleet:
         entry.loaders.clear()
         self.measure(entry, memory_bytes)
         self._enter(entry, "ready", f"loaded in {format_seconds(entry.load_s)}", now_s)
+        if traits.placed != LoadedDevice():
+            self._effects.publish(ModelPlaced(model=entry.name, planned=entry.plan.device, placed=traits.placed))
+        if not self.easing.is_full:
+            self._effects.send(entry.name, [Budget(work_ratio=self.easing.work_ratio)])
 
     def stop(self, entry: ModelEntry, reason: str, now_s: float, error: ApplianceError | None = None) -> None:
         """End the model's worker; with `error`, as a failure."""
@@ -165,6 +174,16 @@ class Fleet:
         self._effects.publish(
             ModelStateChanged(model=entry.name, state=state, reason=reason, memory_bytes=memory_bytes)
         )
+
+    # Heat and battery
+
+    def ease(self, easing: Easing) -> None:
+        """Let every worker use so much of what it could, and hold what can wait, or no more."""
+        self.easing = easing
+        for entry in self:
+            entry.holds_batch = easing.holds_batch
+            if entry.state == "ready":
+                self._effects.send(entry.name, [Budget(work_ratio=easing.work_ratio)])
 
     # Time
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from appliance.core.admin import LoadedModelStatus
 from appliance.core.caller import Caller
+from appliance.core.easing import FULL, Easing
 from appliance.core.events import Failed, ModelCalibrated, ModelStateChanged, PromptRead, RequestEvent, SystemEvent
 from appliance.core.messages import FromWorker, LoadFailed, Loading, MemoryPressure, Ready, Stats
 from appliance.core.plan import LoadPlan
@@ -44,6 +45,8 @@ class SchedulerLoop:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due_s: float | None = None
         self._is_idle = asyncio.Event()
+        self.easing = FULL
+        """How hard the machine may work now."""
 
     async def start(self, preload: Sequence[str]) -> None:
         """Pin these models and begin to load them. Raises: ModelNotFound."""
@@ -119,6 +122,12 @@ class SchedulerLoop:
     def keep(self, model: str, keep_alive_s: float) -> None:
         """Let the model stay for so long once nobody uses it, or for ever; 0 ends it then. Raises: ModelNotFound."""
         self._scheduler.on_keep(model, keep_alive_s, self._clock())
+        self._after()
+
+    def ease(self, easing: Easing) -> None:
+        """Let models use so much of what they could, and batches wait or go on."""
+        self.easing = easing
+        self._scheduler.on_easing(easing, self._clock())
         self._after()
 
     def status(self) -> tuple[LoadedModelStatus, ...]:

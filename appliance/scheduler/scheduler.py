@@ -10,7 +10,8 @@ import msgspec
 
 from appliance.core.admin import LoadedModelStatus
 from appliance.core.caller import Caller
-from appliance.core.events import Accepted, Delta, Failed, Finished, MemoryRanShort, Outcome, RequestEvent
+from appliance.core.easing import Easing
+from appliance.core.events import Accepted, Delta, Failed, Finished, MachineEased, MemoryRanShort, Outcome, RequestEvent
 from appliance.core.messages import Cancel, Pause, Resume, Stats, ToWorker
 from appliance.core.request import Request, RequestId
 from appliance.core.traits import ModelTraits
@@ -143,6 +144,12 @@ class Scheduler:
             self._fail_all(entry.begun, Draining("the appliance stopped before the answer was complete"), now_s)
             if entry.state in ("loading", "ready"):
                 self._fleet.stop(entry, "the appliance is stopping", now_s)
+
+    def on_easing(self, easing: Easing, now_s: float) -> None:
+        """Take in how hard the machine may work from now on."""
+        self._fleet.ease(easing)
+        self._effects.publish(MachineEased(easing=easing))
+        self._settle(now_s)
 
     # What workers report
 

@@ -34,6 +34,9 @@ class Machine:
     def _set_threads(self, decode: int, prefill: int) -> None:
         self.threads.append((decode, prefill))
 
+    def limit(self, work_ratio: float) -> None:
+        self._keeper.limit(work_ratio)
+
     def run(self, seconds: float, step_s: float = 0.05, own_cores: float = 1.5) -> None:
         for _ in range(round(seconds / step_s)):
             self.now_s += step_s
@@ -166,3 +169,23 @@ def test_more_threads_than_processors_stay_on_a_quiet_machine() -> None:
     keeper.on_step(0.0)
     keeper.on_step(4.9)
     assert not changes
+
+
+def test_a_hot_machine_uses_fewer_threads_until_it_has_cooled() -> None:
+    machine = Machine(num_cores=8, decode=4, prefill=8)
+    machine.limit(0.5)
+    assert machine.threads[-1] == (2, 4)
+    machine.run(30)
+    assert machine.threads[-1] == (2, 4)  # trying all of them again means all that are allowed
+    machine.limit(0.1)
+    assert machine.threads[-1] == (1, 1)
+    machine.limit(1.0)
+    assert machine.threads[-1] == (4, 8)
+
+
+def test_others_take_cores_from_a_hot_machine_as_from_any() -> None:
+    machine = Machine(num_cores=4, decode=4, prefill=4)
+    machine.limit(0.75)
+    machine.others = 3.0
+    machine.run(5)
+    assert machine.threads[-1] == (1, 1)

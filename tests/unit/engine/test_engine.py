@@ -237,3 +237,15 @@ def test_every_request_is_accepted_then_answered_then_ended() -> None:
         kinds = [type(event) for event in events]
         assert kinds[0] is Accepted and kinds[-1] is Finished
         assert set(kinds[1:-1]) == {Delta}
+
+
+def test_a_limit_lets_fewer_begin_and_sends_nobody_back() -> None:
+    bench = Bench(max_step_sequences=4).start(*(text_prompt(f"r{i}", f"{i}abc", 40) for i in range(4)))
+    bench.step()
+    bench.engine.limit(0.5)
+    bench.start(*(text_prompt(f"r{i}", f"{i}abc", 40) for i in range(4, 8)))
+    bench.step(3)
+    assert {event.id for event in bench.of(Accepted)} == {"r0", "r1", "r2", "r3"}
+    assert bench.engine.num_preemptions == 0
+    bench.run()
+    assert all(bench.finished(f"r{i}").usage.completion_tokens == 40 for i in range(8))

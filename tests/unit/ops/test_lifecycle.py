@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from appliance.client.runfiles import DAEMON_FILE, KEY_FILE
 from appliance.errors import Conflict
 from appliance.ops.lifecycle import ServiceManager, lock_home, watch_signals
 from appliance.ops.logs import set_up_logging
-from appliance.ops.runfiles import DAEMON_FILE, KEY_FILE, run_files
+from appliance.ops.runfiles import run_files
 
 
 def test_a_home_has_one_daemon_and_the_second_is_told_which(tmp_path: Path) -> None:

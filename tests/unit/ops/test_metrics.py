@@ -1,8 +1,11 @@
 """Metrics count what the events say."""
 
+from msgspec.structs import replace
+
 from appliance.core.events import (
     JobProgressed,
     JobStateChanged,
+    ModelBenchmarked,
     ModelMeasured,
     ModelStateChanged,
     Outcome,
@@ -15,6 +18,7 @@ from appliance.core.events import (
 )
 from appliance.core.request import RequestId
 from appliance.ops.metrics import Metrics
+from tests.unit.backends.ways import measurement
 
 
 def queued(id: str) -> SystemEvent:
@@ -140,3 +144,15 @@ def test_jobs_are_counted_by_state_and_by_how_they_ended() -> None:
     assert found['appliance_jobs{kind="convert",state="running"}'] == 1
     assert found['appliance_jobs_ended_total{kind="convert",outcome="done"}'] == 1
     assert found['appliance_job_duration_seconds_sum{kind="convert"}'] == 90
+
+
+def test_measured_speeds_are_shown_by_the_name_that_forces_them_but_for_what_was_disturbed() -> None:
+    fast, slow = (measurement(prefill=9, decode_1=one, decode_8=4 * one) for one in (60, 20))
+    events = (
+        ModelBenchmarked(candidate="a@b", backend="b", measurement=fast),
+        ModelBenchmarked(candidate="a@b", backend="b", measurement=replace(slow, is_disturbed=True)),
+    )
+    found = values(*events)
+    assert found['appliance_measured_prefill_tokens_per_second{model="a@b"}'] == 9
+    assert found['appliance_measured_decode_tokens_per_second{model="a@b",sequences="1"}'] == 60
+    assert found['appliance_measured_decode_tokens_per_second{model="a@b",sequences="8"}'] == 240

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from appliance.core.events import MemoryRanShort, ModelStateChanged
-from appliance.ops.shortages import MAX_LINES, ShortageLog, path_of, read_shortages
+from appliance.ops.record_file import MAX_LINES
+from appliance.ops.shortages import ShortageLog, path_of, read_shortages
 
 
 def test_a_shortage_is_written_down_and_read_back(tmp_path: Path) -> None:

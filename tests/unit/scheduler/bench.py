@@ -3,6 +3,7 @@
 from typing import Any
 
 from appliance.core.caller import LOCAL, Caller
+from appliance.core.easing import Easing
 from appliance.core.events import RequestEvent
 from appliance.core.request import GenerateRequest, Request
 from appliance.errors import ApplianceError, BackendError
@@ -58,6 +59,9 @@ class Bench:
 
     def events(self, *events: RequestEvent) -> None:
         self.scheduler.on_events(events, self.now_s)
+
+    def ease(self, easing: Easing) -> None:
+        self.scheduler.on_easing(easing, self.now_s)
 
     def tick_at(self, now_s: float) -> None:
         self.now_s = now_s

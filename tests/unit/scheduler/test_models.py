@@ -1,13 +1,15 @@
 """Models through the scheduler: loaded on demand, kept, evicted, unloaded, restarted; memory decides."""
 
 import pytest
+from msgspec.structs import replace
 
-from appliance.core.events import ModelStateChanged
+from appliance.core.devices import LoadedDevice
+from appliance.core.events import ModelPlaced, ModelStateChanged
 from appliance.core.messages import Stats
 from appliance.core.request import RequestId
 from appliance.errors import ApplianceError, BackendError, Conflict, DoesNotFit, ModelLoading, ModelNotFound
 from tests.unit.scheduler.bench import Bench
-from tests.unit.scheduler.builders import GIB, finished, request
+from tests.unit.scheduler.builders import GIB, finished, request, traits
 
 LARGE = {"a": 6 * GIB, "b": 6 * GIB, "c": GIB}
 
@@ -308,3 +310,22 @@ def test_a_failure_is_no_error_of_the_next_load() -> None:
     bench.exit(cause="exited with code 1: disk error")
     assert isinstance(error_of(bench, "2"), BackendError)
     assert "disk error" in error_of(bench, "2").message
+
+
+def test_where_a_model_was_loaded_is_told_and_shown_when_it_is_more_than_the_processor() -> None:
+    bench = Bench()
+    bench.ask("1")
+    on_gpu = LoadedDevice(device="CUDA0", gpu_layers=12, problem="16 layers were planned")
+    bench.scheduler.on_loaded("a", replace(traits(), placed=on_gpu), GIB, bench.now_s)
+
+    (told,) = bench.effects.of(ModelPlaced)
+    assert (told.model, told.planned, told.placed) == ("a", "cpu", on_gpu)
+    (row,) = bench.scheduler.status(bench.now_s)
+    assert (row.gpu_layers, row.device_problem) == (12, "16 layers were planned")
+
+
+def test_of_a_model_on_the_processor_as_planned_there_is_nothing_to_tell() -> None:
+    bench = Bench()
+    bench.ask("1")
+    bench.loaded()
+    assert bench.effects.of(ModelPlaced) == []

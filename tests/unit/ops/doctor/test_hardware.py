@@ -3,11 +3,14 @@
 import msgspec
 import pytest
 
+from appliance.core.devices import DeviceTrial
 from appliance.core.hardware import Memory
 from appliance.ops.doctor import accelerators, memory, processor
 from appliance.ops.doctor.clock import clock
 from appliance.ops.doctor.facts import ClockFacts, Facts, ModelFacts
+from appliance.ops.fallbacks import Fallback
 from tests.fakes import GIB
+from tests.unit.backends.gpus import device
 from tests.unit.ops.doctor.machines import (
     accelerator,
     engine,
@@ -52,6 +55,30 @@ def test_a_card_that_no_engine_can_use_is_noted() -> None:
     assert only(accelerators.engines, facts).state == "note"
     assert not found(accelerators.engines, msgspec.structs.replace(facts, engines=(engine(descriptor=able),)))
     assert not found(accelerators.engines, healthy())
+
+
+def test_a_gpu_that_an_engine_uses_is_named_and_one_that_it_cannot_use_is_a_warning() -> None:
+    broken = device("pci:0000:01:00.0", accelerator="pci:0000:01:00.0", trial=DeviceTrial(problem="no driver answers"))
+    able = msgspec.structs.replace(engine().descriptor, gpus=(device("CUDA0"), broken))
+    facts = msgspec.structs.replace(with_snapshot(accelerators=(accelerator(),)), engines=(engine(descriptor=able),))
+
+    outcome = accelerators.devices(facts)
+    assert isinstance(outcome, tuple)
+    good, bad = outcome
+    assert (good.state, good.title) == ("ok", "the engine one can compute on CUDA0 (a GPU)")
+    assert (bad.state, bad.title, bad.reason) == ("warning", "the engine one cannot use a GPU", "no driver answers")
+    assert not found(accelerators.engines, facts), "it was built for the GPU"
+    assert not found(accelerators.devices, healthy())
+
+
+def test_a_model_that_was_last_computed_elsewhere_than_planned_is_a_warning() -> None:
+    fell = Fallback(time_s=1.0, model="qwen3", planned="CUDA0", device="cpu", problem="CUDA0 is no longer there")
+    facts = msgspec.structs.replace(healthy(), fallbacks=(fell,))
+
+    finding = only(accelerators.fallbacks, facts)
+    assert (finding.state, finding.reason, finding.mend) == ("warning", fell.problem, "appliance explain qwen3")
+    mended = msgspec.structs.replace(fell, device="CUDA0", problem=None)
+    assert not found(accelerators.fallbacks, msgspec.structs.replace(healthy(), fallbacks=(fell, mended)))
 
 
 def test_a_default_model_that_never_fits_is_an_error_and_one_that_does_not_fit_now_a_warning() -> None:
