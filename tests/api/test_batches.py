@@ -3,7 +3,10 @@
 import json
 import time
 from collections.abc import Iterator
-from typing import Any
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, get_args
 
 import httpx
 import openai as library
@@ -11,19 +14,31 @@ import pytest
 from openai import OpenAI
 from openai.types import Batch
 
-from tests.conftest import RealDaemon
+from appliance.core.batches import BatchEndpoint
+from appliance.errors import BackendError
+from models.store.store import ModelStore
+from tests.api.conftest import Daemon
+from tests.bert import random_bert, write_bert_gguf
+from tests.commands import printed
+from tests.conftest import RealDaemon, running_daemon
 
 CHAT: Any = "/v1/chat/completions"
 ENDED = ("completed", "failed", "expired", "cancelled")
 TIMEOUT_S = 60.0
 
 
-@pytest.fixture
-def openai(real_daemon: RealDaemon) -> Iterator[OpenAI]:
+@contextmanager
+def client_of(daemon: RealDaemon) -> Iterator[OpenAI]:
     with (
         httpx.Client(trust_env=False) as transport,
-        OpenAI(base_url=f"{real_daemon.url}/v1", api_key="none", http_client=transport, max_retries=0) as client,
+        OpenAI(base_url=f"{daemon.url}/v1", api_key="none", http_client=transport, max_retries=0) as client,
     ):
+        yield client
+
+
+@pytest.fixture
+def openai(real_daemon: RealDaemon) -> Iterator[OpenAI]:
+    with client_of(real_daemon) as client:
         yield client
 
 
@@ -72,10 +87,48 @@ def test_every_request_is_answered_or_refused_in_its_file(openai: OpenAI) -> Non
     assert (set(errors), errors["wrong"]["response"]["status_code"]) == ({"wrong"}, 404)
 
 
-def test_completions_are_answered_too(openai: OpenAI) -> None:
-    url: Any = "/v1/completions"
-    batch = end_of(openai, begin(openai, line("a", url, prompt="Once", max_tokens=3), endpoint=url))
-    assert lines_of(openai, batch.output_file_id)["a"]["response"]["body"]["object"] == "text_completion"
+@pytest.mark.parametrize(
+    ("url", "body", "object"),
+    [
+        ("/v1/completions", {"prompt": "Once", "max_tokens": 3}, "text_completion"),
+        ("/v1/responses", {"input": "Once", "max_output_tokens": 3, "store": False}, "response"),
+    ],
+)
+def test_other_endpoints_are_answered_too_and_last_of_all(
+    openai: OpenAI, real_daemon: RealDaemon, url: Any, body: dict[str, Any], object: str
+) -> None:
+    batch = end_of(openai, begin(openai, line("a", url, **body), endpoint=url))
+    assert lines_of(openai, batch.output_file_id)["a"]["response"]["body"]["object"] == object
+    assert real_daemon.client.requests().requests[0].priority == "batch"
+
+
+def test_what_its_requests_share_is_computed_once(openai: OpenAI) -> None:
+    goods = ("boats", "hats")
+    said = [f"You sell {each}, and answer whoever asks for them in one short sentence. " * 20 for each in goods]
+    lines = [question(str(number), f"What about number {number}?") for number in range(16)]
+    for number, each in enumerate(lines):
+        each["body"]["messages"].insert(0, {"role": "system", "content": said[number % 2]})
+    batch = end_of(openai, begin(openai, *lines))
+    answers = lines_of(openai, batch.output_file_id).values()
+    usages = [answer["response"]["body"]["usage"] for answer in answers]
+    computed = [usage["prompt_tokens_details"]["cached_tokens"] < usage["prompt_tokens"] / 2 for usage in usages]
+    assert (len(computed), sum(computed)) == (16, 2)
+
+
+def test_every_endpoint_of_a_batch_knows_the_lowest_class(http: httpx.Client, daemon: Daemon, tmp_path: Path) -> None:
+    write_bert_gguf(tmp_path / "bert.gguf", random_bert())
+    list(ModelStore(daemon.home).add(tmp_path / "bert.gguf", None, False, 0.0))
+    daemon.do(daemon.parts.installed.refresh)
+    daemon.scheduler.script = lambda request: [BackendError("it need not be answered")]
+    bodies: dict[str, dict[str, Any]] = {
+        "/v1/chat/completions": {"messages": [{"role": "user", "content": "Hi"}]},
+        "/v1/completions": {"prompt": "Hi"},
+        "/v1/embeddings": {"model": "bert", "input": "Hi"},
+        "/v1/responses": {"input": "Hi"},
+    }
+    for endpoint in get_args(BatchEndpoint):
+        http.post(endpoint, json=bodies[endpoint] | {"priority": "batch"})
+    assert [request.priority for request, _ in daemon.scheduler.requests] == ["batch"] * len(get_args(BatchEndpoint))
 
 
 def test_an_input_at_fault_is_refused_as_a_whole_with_its_lines(openai: OpenAI) -> None:
@@ -112,3 +165,25 @@ def test_what_cannot_be_a_batch_is_refused(openai: OpenAI) -> None:
         openai.batches.create(input_file_id="file-none", endpoint=CHAT, completion_window="24h")
     with pytest.raises(library.NotFoundError):
         openai.batches.retrieve("batch_none")
+
+
+def zone(hour: int, minute: int, second: int = 0) -> str:
+    """Return a time zone, as TZ has it, in which it is this time of the day now."""
+    now = datetime.now(UTC)
+    ahead = (now.replace(hour=hour, minute=minute, second=second) - now) % timedelta(days=1)
+    # What lies east has a minus there
+    return f"HERE-{timedelta(seconds=int(ahead.total_seconds()))}"
+
+
+def test_a_batch_waits_for_its_hours_says_so_and_goes_on_when_they_begin(tmp_path: Path) -> None:
+    window = {"APPLIANCE_JOBS__BATCH_WINDOW": "22:00-06:00"}
+    with running_daemon(tmp_path, TZ=zone(12, 0), **window) as daemon, client_of(daemon) as openai:
+        batch = begin(openai, question("a"))
+        daemon.wait_until(lambda: "22:00" in daemon.client.jobs()[0].progress.text)
+        listed, shown = (
+            printed(daemon, "jobs", *words) for words in (("list",), ("show", str(daemon.client.jobs()[0].id)))
+        )
+        assert "waiting for 22:00 (jobs.batch_window)" in listed and "waiting for 22:00 (jobs.batch_window)" in shown
+        assert openai.batches.retrieve(batch.id).request_counts.completed == 0  # type: ignore[union-attr]  # it is told
+    with running_daemon(tmp_path, TZ=zone(21, 59, 55), **window) as daemon, client_of(daemon) as openai:
+        assert end_of(openai, batch).status == "completed"

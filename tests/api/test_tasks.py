@@ -6,7 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from appliance.errors import InvalidRequest, QueueFull
+from appliance.core.tasks import Task
+from appliance.errors import InvalidRequest, QueueFull, StorageError
+from appliance.jobs.tasks import tasks
+from appliance.jobs.tasks.table import TaskTable
 from tests.api.conftest import Daemon
 from tests.conftest import RealDaemon
 from tests.fakes import accepted, delta, finished
@@ -46,6 +49,23 @@ def test_an_answer_that_may_wait_is_a_task(http: httpx.Client, daemon: Daemon) -
     assert ended["status"] == "done" and ended["result"]["predictions"][0]["text"]
     assert http.get(response.headers["location"]).json() == ended
     assert daemon.scheduler.last.priority == "batch"
+
+
+@pytest.mark.parametrize("state", ["running", "done"])
+def test_a_disk_that_fails_for_a_while_costs_no_task(
+    http: httpx.Client, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    save, failures = TaskTable.save, [StorageError("the disk is full")]
+
+    def fail_once(table: TaskTable, task: Task, *rest: Any) -> None:
+        if task.state == state and failures:
+            raise failures.pop()
+        save(table, task, *rest)
+
+    monkeypatch.setattr(tasks, "STORAGE_PAUSE_S", 0.01)
+    monkeypatch.setattr(TaskTable, "save", fail_once)
+    task = infer(http, mode="async").json()
+    assert end_of(http, task["task_id"])["status"] == "done" and not failures
 
 
 @pytest.mark.parametrize(

@@ -74,5 +74,15 @@ def processes_of(job_id: JobId) -> list[psutil.Process]:
     return found
 
 
+async def halted(job_id: JobId, is_halted: bool = True) -> None:
+    """Wait until all processes of a job stand still, or none: a signal has its effect when its process has its turn."""
+
+    def is_so() -> bool:
+        return all((process.status() == psutil.STATUS_STOPPED) == is_halted for process in processes_of(job_id))
+
+    while not is_so():  # noqa: ASYNC110 - nothing tells of it
+        await asyncio.sleep(0.01)
+
+
 def folders(home: Path) -> list[str]:
     return [path.name for path in (home / "run" / "jobs").iterdir()]

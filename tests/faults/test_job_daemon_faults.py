@@ -13,7 +13,7 @@ import pytest
 from appliance.core.jobs import JobId
 from appliance.errors import Draining, StorageError
 from appliance.jobs.jobs import Jobs
-from tests.faults.live_jobs import TIMEOUT_S, end, hanging, on_uvloop, processes_of, running, submit
+from tests.faults.live_jobs import TIMEOUT_S, end, folders, hanging, on_uvloop, processes_of, running, submit
 from tests.job_child import ENVIRONMENT, Play
 
 
@@ -144,8 +144,10 @@ def fill(jobs: Jobs) -> None:
 @on_uvloop
 async def test_without_its_database_the_daemon_goes_on_and_each_call_says_why(tmp_path: Path) -> None:
     (tmp_path / "state.db").write_bytes(b"not a database" * 100)
+    (tmp_path / "run" / "jobs" / "job-1").mkdir(parents=True)
     async with running(tmp_path) as jobs:
         for call in (jobs.newest(), submit(jobs), jobs.get(JobId("x")), jobs.cancel(JobId("x"))):
             with pytest.raises(StorageError, match=r"there are no jobs now: .*state\.db is damaged"):
                 await call
     assert (tmp_path / "state.db").read_bytes() == b"not a database" * 100
+    assert folders(tmp_path) == ["job-1"], "what an unread job has done so far is not thrown away"

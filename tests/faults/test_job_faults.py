@@ -13,7 +13,18 @@ from appliance.core.events import JobProgressed, JobStateChanged, SystemEvent
 from appliance.core.jobs import Job, JobId, JobProgress, JsonObject, Tell
 from appliance.errors import Conflict, InvalidRequest, JobNotFound
 from appliance.jobs import runner
-from tests.faults.live_jobs import TIMEOUT_S, end, folders, hanging, on_uvloop, processes_of, running, submit, until
+from tests.faults.live_jobs import (
+    TIMEOUT_S,
+    end,
+    folders,
+    halted,
+    hanging,
+    on_uvloop,
+    processes_of,
+    running,
+    submit,
+    until,
+)
 from tests.job_child import Play
 
 
@@ -40,7 +51,7 @@ async def test_a_job_is_on_the_disk_before_it_is_acknowledged(tmp_path: Path) ->
 async def test_what_is_no_order_is_refused_and_not_kept(tmp_path: Path) -> None:
     async with running(tmp_path) as jobs:
         wrong: list[tuple[str, JsonObject, str]] = [
-            ("conjure", {}, "there are: networking, play, resumable"),
+            ("conjure", {}, "there are: idling, networking, play, resumable"),
             ("play", {"name": 1}, "Expected `str`"),
             ("play", {"colour": "red"}, "colour"),
             ("play", {"num_progress": -1}, "cannot be negative"),
@@ -153,14 +164,14 @@ async def test_a_paused_job_halts_whole_lets_others_run_and_goes_on_in_its_turn(
         paused = await submit(jobs, starts_another=True, hangs=True)
         await hanging(jobs, paused)
         assert (await jobs.pause(paused)).state == "paused"
-        assert {process.status() for process in processes_of(paused)} == {psutil.STATUS_STOPPED}
+        await halted(paused)
         other = await submit(jobs, hangs=True)
         await hanging(jobs, other)
         assert (await jobs.resume(paused)).state == "queued"
         assert {process.status() for process in processes_of(paused)} == {psutil.STATUS_STOPPED}
         await jobs.cancel(other)
         await until(jobs, paused, lambda job: job.state == "running")
-        assert psutil.STATUS_STOPPED not in {process.status() for process in processes_of(paused)}
+        await halted(paused, is_halted=False)
 
 
 def test_a_paused_job_is_cancelled_without_having_to_be_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

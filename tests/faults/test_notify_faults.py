@@ -35,7 +35,7 @@ def ids_of(receiver: Receiver, *, num_tasks: int) -> dict[str, set[str]]:
 
 def test_after_a_kill_every_end_is_told_under_the_id_that_it_had(tmp_path: Path) -> None:
     with receiving() as receiver:
-        receiver.statuses = [503] * 3
+        receiver.statuses = {"/": [503] * 3}
         body = {"input_text": "Hi", "max_length": 2, "mode": "async", "notify": {"webhook": receiver.url}}
         with running_daemon(tmp_path, **settings_of(receiver)) as daemon, http_of(daemon) as http:
             accepted = [http.post("/v1/inference", json=body).json()["task_id"] for _ in range(3)]

@@ -9,6 +9,7 @@ from email.utils import formatdate
 from appliance.settings import NotifySettings
 
 from .states import DeliveryFailed
+from .trust import not_trusted, trusting
 
 TIMEOUT_S = 30.0
 
@@ -27,6 +28,8 @@ def send_mail(settings: NotifySettings, message: EmailMessage) -> None:
         raise DeliveryFailed(reason, is_final=all(code >= 500 for code in codes)) from None
     except smtplib.SMTPResponseException as error:
         raise DeliveryFailed(f"{host} refused the mail with code {error.smtp_code}") from None
+    except ssl.SSLCertVerificationError as error:
+        raise not_trusted(host, error) from error
     except (OSError, smtplib.SMTPException) as error:
         raise DeliveryFailed(f"{host} could not be used: {error or type(error).__name__}") from None
 
@@ -48,12 +51,12 @@ def _server(settings: NotifySettings, host: str) -> smtplib.SMTP:
     # The library would look its own name up in DNS, which takes half a minute where nobody answers
     own_name = socket.gethostname()
     if settings.smtp_security == "tls":
-        context = ssl.create_default_context()
+        context = trusting(settings.ca_file)
         return smtplib.SMTP_SSL(host, settings.smtp_port, own_name, timeout=TIMEOUT_S, context=context)
     server = smtplib.SMTP(host, settings.smtp_port, own_name, timeout=TIMEOUT_S)
     if settings.smtp_security == "starttls":
         try:
-            server.starttls(context=ssl.create_default_context())
+            server.starttls(context=trusting(settings.ca_file))
         except BaseException:
             server.close()
             raise

@@ -88,8 +88,11 @@ class Notifications:
         return self._about(batch.id, batch.owner, batch.notify, f"batch.{batch.state}", batch_wire(batch))
 
     def of_job(self, job: Job) -> tuple[Delivery, ...]:
-        """Return who is to be told of a job, nobody before its end. A batch's is no news beside the batch."""
-        if not job.has_ended or job.kind == "batch":
+        """Return who is to be told of a job, nobody before its end.
+
+        A batch's is no news beside the batch, and what the daemon does by itself is news to nobody.
+        """
+        if not job.has_ended or job.kind == "batch" or not job.caller:
             return ()
         return self._about(job.id, job.caller, (), f"job.{job.state}", job)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from appliance.core.notify import Delivery
-from appliance.database import open_database, read_json, storage_errors
+from appliance.database import JsonTable, storage_errors
 
 _SAVE = """
 INSERT INTO deliveries (id, subject, state, next_try_s, ended_s, delivery) VALUES (?, ?, ?, ?, ?, ?)
@@ -31,12 +31,11 @@ def put(connection: sqlite3.Connection, deliveries: Iterable[Delivery]) -> None:
     )
 
 
-class Outbox:
+class Outbox(JsonTable[Delivery]):
     """Owns the table `deliveries`. Every method raises: StorageError."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection = open_database(path)
+        super().__init__(path, "deliveries", "delivery", Delivery)
         # What was deleted is not to be found in the file's free pages
         self._connection.execute("PRAGMA secure_delete = ON")
 
@@ -65,11 +64,3 @@ class Outbox:
         """Delete those that ended before this moment."""
         with storage_errors(self._path):
             self._connection.execute("DELETE FROM deliveries WHERE ended_s < ?", (ended_before_s,))
-
-    def close(self) -> None:
-        """Close the database."""
-        self._connection.close()
-
-    def _read(self, condition: str, *values: str | float) -> list[Delivery]:
-        query = f"SELECT delivery FROM deliveries WHERE {condition}"  # noqa: S608  (conditions of our own)
-        return read_json(self._connection, self._path, query, values, Delivery)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -42,14 +42,17 @@ class Sender:
         if target.kind == "webhook":
             body = delivery.body.encode()
             signed = signed_headers(self._settings.webhook_secret or "", delivery.id, int(self._now()), body)
-            await post(target.address, {"Content-Type": "application/json", **signed}, body, self._allowed)
+            await self._post(target.address, {"Content-Type": "application/json", **signed}, body)
         elif target.kind == "ntfy":
             headers = {"Title": delivery.event, "Content-Type": "text/plain", "webhook-id": delivery.id}
-            await post(target.address, headers, text.encode(), self._allowed)
+            await self._post(target.address, headers, text.encode())
         else:
             sender = self._settings.smtp_from or ""
             message = mail_to(target.address, sender, delivery.id, text, _mail_text(delivery), self._now())
             await asyncio.to_thread(send_mail, self._settings, message)
+
+    async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> None:
+        await post(url, headers, body, self._allowed, self._settings.ca_file)
 
 
 def _mail_text(delivery: Delivery) -> str:

@@ -43,6 +43,7 @@ def test_every_line_is_found_again_where_it_stands(tmp_path: Path) -> None:
         (line("b", method="GET"), "invalid_method", "method"),
         (line("b", url="/v1/embeddings"), "mismatched_endpoint", "url"),
         (line("b", body={"stream": True}), "invalid_request", "body.stream"),
+        (line("b", body={"background": True}), "invalid_request", "body.background"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, bad: str, code: str, param: str | None) -> None:

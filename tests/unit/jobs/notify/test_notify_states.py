@@ -33,6 +33,12 @@ def test_what_failed_together_does_not_come_back_together() -> None:
     assert states.after_failure(DELIVERY, BUSY, 100.0, 0.1).next_try_s == pytest.approx(105.5)
 
 
+@pytest.mark.parametrize(("asked_s", "given_s"), [(None, 5.0), (1.0, 5.0), (600.0, 600.0), (7 * 86400.0, 86400.0)])
+def test_a_receiver_may_ask_for_a_longer_pause(asked_s: float | None, given_s: float) -> None:
+    busy = DeliveryFailed("status 429", retry_after_s=asked_s)
+    assert states.after_failure(DELIVERY, busy, 0.0, 0.0).next_try_s == given_s
+
+
 def test_a_receiver_that_is_gone_is_not_tried_again() -> None:
     delivery = states.after_failure(DELIVERY, DeliveryFailed("gone", is_final=True), 7.0, 0.0)
     assert (delivery.state, delivery.num_tries, delivery.ended_s) == ("given_up", 1, 7.0)
