@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from appliance.core.doctor import Diagnosis, Finding
 from appliance.errors import ApplianceError
 
+from . import doctor_clients
 from .arguments import Group, add_command
 from .config import read_settings
 from .context import Context
@@ -32,6 +33,7 @@ appliance doctor --verbose     list what is fine, too
 appliance doctor --fix         mend what is safe to mend, after asking
 appliance doctor --fix --yes   the same without asking
 appliance doctor --json
+appliance doctor clients       which programs work with this box
 """
 DAEMON_TIMEOUT_S = 10.0
 _REMOTE_TIMEOUT_S = 60.0
@@ -44,6 +46,7 @@ def register(group: Group) -> None:
     parser.add_argument("--verbose", action="store_true", help="list what is fine, too")
     parser.add_argument("--fix", action="store_true", help="make the changes that are safe, asking before each one")
     parser.add_argument("--yes", action="store_true", help="with --fix: do not ask")
+    doctor_clients.register(parser.add_subparsers(title="more", metavar="COMMAND"))
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> int:

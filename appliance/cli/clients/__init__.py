@@ -1,0 +1,1 @@
+"""Programs that use the box: what each one reads, how its configuration is written, what it sends. Data, mostly."""
