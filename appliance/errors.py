@@ -164,6 +164,13 @@ class QueueFull(ApplianceError):
     code = "rate_limit_exceeded"
 
 
+class NotOffered(ApplianceError):
+    """No backend of this version does what was asked, with any model."""
+
+    status = 501
+    code = "not_implemented"
+
+
 class DeadlineExceeded(ApplianceError):
     """The request had begun and was not complete by its deadline."""
 

@@ -41,7 +41,7 @@ def headers_of(error: ApplianceError) -> dict[str, str]:
     headers = {"retry-after": after} if (after := retry_after(error)) else {}
     if error.status == 401:
         headers["www-authenticate"] = "Bearer"
-    if error.status == 504:  # OpenAI's clients would send the request twice more, past the caller's own deadline
+    if error.status in (501, 504):  # OpenAI's clients would send the request twice more, in vain or past its deadline
         headers["x-should-retry"] = "false"
     return headers
 

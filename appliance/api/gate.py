@@ -14,9 +14,10 @@ from appliance.errors import ApplianceError
 from .access import Authenticator, HostGuard, OriginGuard
 from .cors import Cors
 from .errors import body_of, headers_of, unexpected
+from .page import FILES as PAGE_FILES
 from .sse import Headers
 
-OPEN_PATHS = ("/", "/health", "/ready", "/schema", "/schema/openapi.json")
+OPEN_PATHS = (*PAGE_FILES, "/health", "/ready", "/schema", "/schema/openapi.json")
 # OpenAI's clients read the first of them, Anthropic's the second
 _ID_HEADERS = (b"x-request-id", b"request-id")
 _DOUBLED = ("/v1/v1/", "/api/api/")

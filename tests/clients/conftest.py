@@ -6,6 +6,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,13 +24,20 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 @pytest.fixture(scope="session")
 def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a daemon whose models are those of `daemon.py`."""
-    home = tmp_path_factory.mktemp("box") / "home"
+    with running_box(tmp_path_factory.mktemp("box") / "home") as url:
+        yield url
+
+
+@contextmanager
+def running_box(home: Path) -> Iterator[str]:
+    """Give the address of such a daemon, for as long as it is needed."""
     log = home.with_name("log")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("APPLIANCE_")}
     # Two threads on busy cores wait for each other: a small model is fifty times slower then
     environment = kept | {
         "APPLIANCE_HOME": str(home),
         "APPLIANCE_ENGINE__THREADS": "1",
+        "APPLIANCE_ENGINE__CALIBRATE": "off",
         "APPLIANCE_DOWNLOADS__OLLAMA_REGISTRY": "http://127.0.0.1:1",  # nobody outside of this machine is asked
     }
     command = [PYTHON, str(HERE / "daemon.py"), str(home), "--model", "echo"]

@@ -10,7 +10,6 @@ embedder    makes vectors
 
 import sys
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,6 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from msgspec.structs import replace  # noqa: E402
 
+from appliance.backends.asked import Asked, MachineNow  # noqa: E402
 from appliance.backends.select import select  # noqa: E402
 from appliance.cli.main import entry  # noqa: E402
 from appliance.core.plan import Artefact, LoadPlan  # noqa: E402
@@ -44,10 +44,10 @@ def main() -> None:
         entry()
 
 
-def _select(model: str, *arguments: Any, **options: Any) -> LoadPlan:
+def _select(asked: Asked, machine: MachineNow) -> LoadPlan:
     """No file is in echo's format: a model of that name is planned by its file, and answered by the echo backend."""
-    plan = select(model, *arguments, **options)
-    if not model.startswith("echo"):
+    plan = select(asked, machine)
+    if not asked.model.startswith("echo"):
         return plan
     artefact = Artefact(format="echo", path="echo:?emphasis=100", digest=plan.artefact.digest)
     return replace(plan, backend="echo", artefact=artefact)

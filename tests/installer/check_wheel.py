@@ -6,6 +6,7 @@ It runs with that environment's Python, far from the checkout, so that nothing o
 import contextlib
 import importlib
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -74,6 +75,14 @@ def check_that_it_answers() -> None:
         answer = client.post("/v1/chat/completions", json=question)
         assert answer.status_code == 200, answer.text
         assert answer.json()["choices"][0]["message"]["content"], answer.text
+        check_that_the_page_is_whole(client)
+
+
+def check_that_the_page_is_whole(client: httpx.Client) -> None:
+    page = client.get("/", headers={"accept": "text/html"}).text
+    paths = re.findall(r'"(/page/[^"]*)"', page)
+    assert paths, page
+    assert all(client.get(path).status_code == 200 for path in paths), paths
 
 
 if __name__ == "__main__":

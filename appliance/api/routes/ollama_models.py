@@ -1,4 +1,4 @@
-"""`/api`: what Ollama's clients ask about models and do to them; `/`, by which they find the server."""
+"""`/api`: what Ollama's clients ask about models and do to them."""
 
 import time
 
@@ -14,10 +14,10 @@ from appliance.api.sse import NDJSON
 from appliance.dialects.ollama.call import check_template
 from appliance.dialects.ollama.care import (
     API_VERSION,
+    WRITING,
     CopyRequest,
     CreateRequest,
     NamedRequest,
-    StatusWire,
     VersionWire,
     name_of,
     preset_of,
@@ -32,25 +32,7 @@ from appliance.service.copies import ModelCopies
 from appliance.service.installed import Installed
 from appliance.settings import ServerSettings
 
-_TOLD_OF_ONE = Operation(
-    takes=NamedRequest,
-    gives=StatusWire,
-    streams=StatusWire,
-    stream_type="application/x-ndjson",
-    example={"model": "guide"},
-)
-"""What is told of a model as it comes or goes."""
-
-
-@get(
-    "/",
-    sync_to_thread=False,
-    media_type=MediaType.TEXT,
-    operation=Operation(gives=str, gives_type="text/plain"),
-)
-def root() -> str:
-    """Answer what clients look for before they ask for anything."""
-    return "Ollama is running"
+from .ollama_pull import told_by_lines
 
 
 @get("/api/version", sync_to_thread=False, operation=Operation(gives=VersionWire))
@@ -81,16 +63,11 @@ async def show_model(
 ) -> Response[bytes]:
     """Answer with everything that is known of a model."""
     wire = await read_json(request, ShowRequest, server.max_body_bytes, says_type=False)
-    canonical = installed.resolve(_required(wire.model or wire.name))
+    canonical = installed.resolve(name_of(wire))
     return json_response(show(care.model(canonical), await copies.facts(canonical), installed.preset(canonical)))
 
 
-@post(
-    "/api/push",
-    guards=[needs_operate],
-    status_code=200,
-    operation=_TOLD_OF_ONE,
-)
+@post("/api/push", guards=[needs_operate], status_code=200, operation=told_by_lines(NamedRequest, {"model": "guide"}))
 async def push(
     request: HttpRequest, server: NamedDependency[ServerSettings], installed: NamedDependency[Installed]
 ) -> Response[bytes]:
@@ -104,13 +81,7 @@ async def push(
     "/api/create",
     guards=[needs_operate],
     status_code=200,
-    operation=Operation(
-        takes=CreateRequest,
-        gives=StatusWire,
-        streams=StatusWire,
-        stream_type="application/x-ndjson",
-        example={"model": "mine", "from": "guide"},
-    ),
+    operation=told_by_lines(CreateRequest, {"model": "mine", "from": "guide"}),
 )
 async def create(
     request: HttpRequest,
@@ -124,12 +95,12 @@ async def create(
     if digest is not None:
         check_template(wire.template, None)
         await copies.make(digest, target, preset_of(wire, None, None))
-        return _told(wire.stream, "parsing GGUF", "writing manifest")
+        return _told(wire, "parsing GGUF", WRITING)
     source = installed.resolve(wire.from_)
     if wire.template:
         check_template(wire.template, (await copies.facts(source)).template)
     await copies.derive(source, target, preset_of(wire, source, installed.preset(source)))
-    return _told(wire.stream, f"using existing layer {installed.manifest(source).digest}", "writing manifest")
+    return _told(wire, f"using existing layer {installed.manifest(source).digest}", WRITING)
 
 
 @post(
@@ -194,13 +165,6 @@ def _nothing(status: int = 200) -> Response[bytes]:
     return Response(b"", status_code=status, media_type=MediaType.TEXT)
 
 
-def _required(name: str | None) -> str:
-    if not name:
-        raise InvalidRequest("'model' is required", param="model")
-    return name
-
-
-def _told(streams: bool | None, *statuses: str) -> Response[bytes]:
-    is_stream = streams is not False
-    media_type = NDJSON.decode() if is_stream else MediaType.JSON
-    return Response(told(progress(*statuses), streams=is_stream), media_type=media_type)
+def _told(wire: NamedRequest, *statuses: str) -> Response[bytes]:
+    media_type = NDJSON.decode() if wire.streams else MediaType.JSON
+    return Response(told(progress(*statuses), streams=wire.streams), media_type=media_type)
