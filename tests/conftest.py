@@ -1,5 +1,6 @@
 """A real daemon as a process: `appliance serve` on a free port with a home of its own."""
 
+import gc
 import json
 import os
 import subprocess
@@ -23,6 +24,12 @@ collect_ignore = ["clients"]
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("any-machine", deadline=None)
 settings.load_profile("any-machine")
+
+
+def pytest_collection_finish() -> None:
+    """Keep what is there now for good: no test's garbage is then looked for among all modules and all other tests."""
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,8 @@ def environment(home: Path, **settings: str) -> dict[str, str]:
         "PYTHONPATH": str(Path(__file__).parents[1]),
         # Two threads on busy cores wait for each other: a small model is fifty times slower then
         "APPLIANCE_ENGINE__THREADS": "1",
+        # All cores for some seconds, whenever a test asks nothing for long
+        "APPLIANCE_ENGINE__CALIBRATE": "off",
     }
     return kept | ours | settings
 

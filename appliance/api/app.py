@@ -1,8 +1,8 @@
 """The ASGI application: routes, what they are given, and the gate before them."""
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from litestar import Litestar
 from litestar.di import Provide
@@ -11,6 +11,7 @@ from litestar.types import ASGIApp
 
 from appliance.errors import ApplianceError
 from appliance.jobs.batches.batches import Batches
+from appliance.jobs.calibrating import Calibrating
 from appliance.jobs.jobs import Jobs
 from appliance.jobs.notify.notifications import Notifications
 from appliance.jobs.tasks.tasks import Tasks
@@ -27,6 +28,7 @@ from appliance.service.answers.cache import ResponseCache
 from appliance.service.care import ModelCare
 from appliance.service.catalogue import CatalogueService
 from appliance.service.copies import ModelCopies
+from appliance.service.explain import Explainer
 from appliance.service.feedback import FeedbackBook
 from appliance.service.files.files import Files
 from appliance.service.generate import Generation
@@ -44,15 +46,18 @@ from .errors import ClientGone, render_appliance_error, render_client_gone, rend
 from .gate import Gate
 from .openapi import ApiDocument
 from .routes import (
+    absent,
     adapters,
     admin,
     answers,
     anthropic,
     batches,
+    calibrate,
     catalogue,
     conversations,
     doctor,
     encoding,
+    explain,
     feed,
     feedback,
     files,
@@ -66,6 +71,7 @@ from .routes import (
     ollama,
     ollama_models,
     ollama_pull,
+    page,
     pulls,
     requests,
     responses,
@@ -77,7 +83,7 @@ from .routes import (
 from .sse import StreamTiming
 
 _ROUTES = (
-    *(health.health, health.ready, health.metrics),
+    *(page.root, *page.PARTS, health.health, health.ready, health.metrics),
     *(inference.chat_completions, inference.completions, models.list_models, models.get_model),
     *(responses.create_response, responses.get_response, responses.delete_response),
     *(responses.cancel_response, responses.list_input_items, responses.count_input_tokens),
@@ -87,14 +93,16 @@ _ROUTES = (
     *(conversations.delete_conversation_item,),
     *(anthropic.create_message, anthropic.count_tokens),
     *(ollama.chat, ollama.generate, ollama.embed, ollama.embeddings),
-    *(ollama_models.root, ollama_models.version, ollama_models.list_models, ollama_models.list_running),
+    *(ollama_models.version, ollama_models.list_models, ollama_models.list_running),
     *(ollama_models.show_model, ollama_pull.pull, ollama_models.push, ollama_models.create),
     *(ollama_models.copy_model, ollama_models.delete_model, ollama_models.find_blob, ollama_models.upload_blob),
+    *absent.ROUTES,
     *(encoding.create_embeddings, encoding.rerank, encoding.score),
     *(vocabulary.tokenize, vocabulary.detokenize, vocabulary.apply_template),
     *(admin.status, admin.list_models, admin.get_model, admin.add_model, admin.remove_model),
     *(admin.load_model, admin.unload_model, admin.pin_model),
     *(catalogue.list_catalogue, catalogue.fit_model, catalogue.import_catalogue),
+    *(explain.explain_model,),
     *(store.alias_model, store.list_versions, store.roll_back_model, store.collect_garbage, store.scrub_models),
     *(adapters.list_adapters, adapters.add_adapter, adapters.remove_adapter),
     *(requests.list_requests, requests.cancel_request),
@@ -106,6 +114,7 @@ _ROUTES = (
     *(batches.create_batch, batches.list_batches, batches.get_batch, batches.cancel_batch),
     *(pulls.pull_model,),
     *(making.convert_model, making.quantize_model),
+    *(calibrate.calibrate_model,),
     *(kernels.compile_model, kernels.list_kernels, kernels.clean_kernels, kernels.tune_kernels),
     *(admin.list_keys, admin.create_key, admin.revoke_key),
     *(doctor.examine, hardware.hardware),
@@ -128,6 +137,7 @@ class Parts:
     care: ModelCare
     copies: ModelCopies
     catalogue: CatalogueService
+    explainer: Explainer
     store: StoreCare
     adapters: AdapterCare
     kernels: KernelCare
@@ -140,6 +150,7 @@ class Parts:
     machine: Machine
     doctor: Doctor
     jobs: Jobs
+    calibrating: Calibrating
     files: Files
     batches: Batches
     tasks: Tasks
@@ -150,10 +161,16 @@ class Parts:
 
 def build_api(parts: Parts, *, local_secret: str, machine_name: str) -> ASGIApp:
     """Return the application. `local_secret` is the key of this machine's own commands."""
-    given = {field.name: getattr(parts, field.name) for field in dataclasses.fields(parts)}
-    app = Litestar(
+    return guarded(build_routes(lambda: parts), parts, local_secret=local_secret, machine_name=machine_name)
+
+
+def build_routes(parts: Callable[[], Parts]) -> ASGIApp:
+    """Return all routes with nobody before them. Each request asks for the parts anew: other ones may take over."""
+    given = {field.name: _provide(parts, field.name) for field in dataclasses.fields(Parts)}
+    document = ApiDocument(_ROUTES)
+    return Litestar(
         route_handlers=_ROUTES,
-        dependencies={name: _provide(part) for name, part in {**given, "document": ApiDocument(_ROUTES)}.items()},
+        dependencies={**given, "document": Provide(lambda: document, sync_to_thread=False)},
         exception_handlers={
             ApplianceError: render_appliance_error,
             HTTPException: render_http_error,
@@ -163,8 +180,12 @@ def build_api(parts: Parts, *, local_secret: str, machine_name: str) -> ASGIApp:
         openapi_config=None,
         logging_config=None,
     )
+
+
+def guarded(routes: ASGIApp, parts: Parts, *, local_secret: str, machine_name: str) -> ASGIApp:
+    """Return the routes behind the gate of these parts."""
     return Gate(
-        app,
+        routes,
         HostGuard(machine_name, parts.server.allowed_hosts),
         OriginGuard(parts.server.allowed_origins),
         Cors(parts.server.allowed_origins),
@@ -172,5 +193,5 @@ def build_api(parts: Parts, *, local_secret: str, machine_name: str) -> ASGIApp:
     )
 
 
-def _provide(part: Any) -> Provide:
-    return Provide(lambda: part, sync_to_thread=False)
+def _provide(parts: Callable[[], Parts], name: str) -> Provide:
+    return Provide(lambda: getattr(parts(), name), sync_to_thread=False)

@@ -5,6 +5,7 @@ import contextlib
 import errno
 import ipaddress
 import socket
+import time
 from collections.abc import Generator
 from typing import Any
 
@@ -18,6 +19,7 @@ from .connection import READ_TIMEOUT_S, HttpConfig
 _BACKLOG = 2048
 _KEEP_ALIVE_S = 75
 _GRACE_S = 5
+_LOOK_EVERY_S = 0.005
 
 
 class HttpServer(uvicorn.Server):
@@ -53,6 +55,24 @@ class HttpServer(uvicorn.Server):
         self.listening.set()
         await self._stopping.wait()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close every connection once its answer is sent, or after the grace; without any, at once."""
+        for server in self.servers:
+            server.close()
+        for listener in sockets or ():
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        ends_s = time.monotonic() + _GRACE_S
+        while self._is_answering and not self.force_exit and time.monotonic() < ends_s:  # noqa: ASYNC110 - uvicorn's sets
+            await asyncio.sleep(_LOOK_EVERY_S)
+        for task in self.server_state.tasks:
+            task.cancel()
+
+    @property
+    def _is_answering(self) -> bool:
+        return bool(self.server_state.connections or self.server_state.tasks)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """Leave signals to the daemon, which drains first."""
@@ -70,7 +90,8 @@ def bind(host: str, port: int, *, is_ollamas: bool = False) -> socket.socket:
     `is_ollamas` says that it is the second one, for clients of Ollama.
     """
     family, _, _, _, address = _resolve(host, port)[0]
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio sends without delay only where the protocol is named; else a body waits 40 ms behind its headers
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)

@@ -5,22 +5,28 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 import pytest
 from anthropic import Anthropic
+from litestar.types import ASGIApp
 from openai import OpenAI
 
-from appliance.api.app import Parts, build_api
+from appliance.api.app import Parts, build_routes, guarded
 from appliance.api.server import HttpServer, bind, url_of
 from appliance.api.sse import StreamTiming
+from appliance.backends.asked import MachineNow
 from appliance.caches.responses import ResponseFolder
-from appliance.core.hardware import Bandwidth
+from appliance.core.easing import FULL
+from appliance.core.hardware import Bandwidth, HardwareSnapshot
 from appliance.database import DATABASE_FILE
 from appliance.hardware.probe import probe
 from appliance.jobs.batches.batches import Batches
+from appliance.jobs.calibrating import Calibrating
+from appliance.jobs.idle import Conditions, IdleGate
 from appliance.jobs.jobs import Jobs, JobSources
 from appliance.jobs.notify.notifications import Notifications
 from appliance.jobs.notify.outbox import Outbox
@@ -29,6 +35,7 @@ from appliance.jobs.notify.sending import Sender
 from appliance.jobs.notify.targets import standing_target
 from appliance.jobs.tasks.table import TaskTable
 from appliance.jobs.tasks.tasks import Tasks
+from appliance.jobs.traffic import Traffic
 from appliance.ops.doctor.doctor import Doctor
 from appliance.ops.feed import Feed
 from appliance.ops.keys import KeyStore
@@ -39,15 +46,19 @@ from appliance.ops.report import StatusReport
 from appliance.ops.requests import RequestLog
 from appliance.service.adapter_care import AdapterCare
 from appliance.service.answers.cache import ResponseCache
+from appliance.service.benchmarks import Benchmarks
+from appliance.service.calibrations import Calibrations
 from appliance.service.care import ModelCare
 from appliance.service.catalogue import CatalogueService
 from appliance.service.copies import ModelCopies
+from appliance.service.explain import Explainer
 from appliance.service.feedback import FeedbackBook
 from appliance.service.files.files import MAX_FILE_BYTES, Files
-from appliance.service.fit import MachineNow
 from appliance.service.generate import Generation
 from appliance.service.installed import Installed
 from appliance.service.kernels import KernelCare
+from appliance.service.measurements import Measurements
+from appliance.service.planner import Planner
 from appliance.service.responses.conversations import Conversations
 from appliance.service.responses.responses import Responses
 from appliance.service.responses.room import Room
@@ -69,6 +80,8 @@ PATIENT = StreamTiming(headers_after_s=60, comment_every_s=60)
 LOCAL_SECRET = "sk-of-this-machine"
 NO_CACHE = CacheSettings(mode="off")
 NO_NOTIFY = NotifySettings()
+NO_TLS: dict[str, Any] = {"verify": False, "trust_env": False}
+"""For clients of an address without it: to read all certificates takes longer than most tests."""
 SERVER = ServerSettings(max_body_bytes=100_000, allowed_hosts=("box.example",), allowed_origins=("https://ui.example",))
 
 
@@ -97,17 +110,37 @@ class Daemon:
         return asyncio.run_coroutine_threadsafe(self.scheduler.cancelled.get(), self.loop).result(10)
 
 
+@cache
+def pi_5_hardware() -> HardwareSnapshot:
+    return probe(tree_of("raspberry-pi-5"))
+
+
 def pi_5() -> Machine:
     """A machine whose every value is known."""
     root = tree_of("raspberry-pi-5")
     return Machine(
-        probe(root), root, measure=lambda num_threads: Bandwidth(read_bytes_per_s=9e9, num_threads=num_threads)
+        pi_5_hardware(), root, measure=lambda num_threads: Bandwidth(read_bytes_per_s=9e9, num_threads=num_threads)
     )
 
 
 def pi_5_now() -> MachineNow:
     """The same machine with six of its eight gigabytes free."""
-    return MachineNow(probe(tree_of("raspberry-pi-5")), (GGUF,), Settings(), 6 * 2**30)
+    return MachineNow(pi_5_hardware(), (GGUF,), Settings(), 6 * 2**30)
+
+
+def calibrating(home: Path, installed: Installed, explainer: Explainer, jobs: Jobs) -> Calibrating:
+    """One that measures nothing by itself."""
+    calibrations = Calibrations(home / "calibration", machine().processor, {})
+    measurements = Measurements(home / "calibration", machine(), dict)
+    benchmarks = Benchmarks(installed, explainer, measurements, calibrations, lambda event: None, lambda model: None)
+    traffic = Traffic()
+    conditions = Conditions(
+        is_busy=lambda: False,
+        easing=lambda: FULL,
+        free_bytes=lambda: 2**40,
+        needed_bytes=benchmarks.needed_bytes,
+    )
+    return Calibrating(jobs, traffic, IdleGate(traffic, conditions), benchmarks, installed, is_on=False)
 
 
 def build(
@@ -121,6 +154,7 @@ def build(
     scheduler = scheduler or FakeScheduler()
     store, readiness = ModelStore(home), Readiness("guide")
     installed = Installed(store, lambda model, manifest, variant: load_plan(model), "guide")
+    planner = Planner(store, pi_5_hardware(), (GGUF,), Settings(), lambda: 6 * 2**30)
     care = ModelCare(store, installed, scheduler)
     report = StatusReport(
         scheduler=scheduler,
@@ -146,6 +180,8 @@ def build(
     standing = map(standing_target, notify.targets)
     notifications = Notifications(lambda: Outbox(home / DATABASE_FILE), sender, standing, keep_s=3600.0)
     sources = JobSources(kinds=KINDS, environ=ENVIRONMENT, notifications=notifications)
+    jobs = Jobs(home, JobsSettings(), sources, lambda event: None)
+    explainer = Explainer(installed, planner.explain)
     parts = Parts(
         server=server,
         installed=installed,
@@ -156,7 +192,8 @@ def build(
         vocabularies=vocabularies,
         care=care,
         copies=ModelCopies(store, installed, care),
-        catalogue=CatalogueService(ImportedCatalogues(home, (catalogue_key(),)), installed, pi_5_now),
+        catalogue=CatalogueService(ImportedCatalogues(home, (catalogue_key(),)), installed, pi_5_now, planner.asked),
+        explainer=explainer,
         store=StoreCare(store, installed, care, keep_versions=2),
         adapters=AdapterCare(store, installed),
         kernels=KernelCare(
@@ -170,7 +207,8 @@ def build(
         report=report,
         machine=pi_5(),
         doctor=Doctor(home, Settings(server=server), readiness),
-        jobs=Jobs(home, JobsSettings(), sources, lambda event: None),
+        jobs=jobs,
+        calibrating=calibrating(home, installed, explainer, jobs),
         files=files,
         batches=Batches(home, files, notifications),
         tasks=Tasks(lambda: TaskTable(home / DATABASE_FILE), generation, notifications, keep_s=3600.0),
@@ -185,6 +223,26 @@ def build(
 def timing() -> StreamTiming:
     """Long enough never to matter; a test of keep-alive overrides it."""
     return PATIENT
+
+
+class LentRoutes:
+    """Routes that lead to one daemon after another: to build them takes longer than most tests."""
+
+    parts: Parts
+
+    def __init__(self) -> None:
+        self.app = build_routes(lambda: self.parts)
+
+
+UNUSED_ROUTES: list[LentRoutes] = []
+
+
+@contextmanager
+def routes_to(parts: Parts) -> Iterator[ASGIApp]:
+    lent = UNUSED_ROUTES.pop() if UNUSED_ROUTES else LentRoutes()
+    lent.parts = parts
+    yield lent.app
+    UNUSED_ROUTES.append(lent)
 
 
 @contextmanager
@@ -202,7 +260,7 @@ def served(
     started = threading.Event()
 
     async def serve() -> None:
-        api = build_api(daemon.parts, local_secret=LOCAL_SECRET, machine_name="box.lan")
+        api = guarded(routes, daemon.parts, local_secret=LOCAL_SECRET, machine_name="box.lan")
         http_server = HttpServer(api, server.read_timeout_s)
         servers.append(http_server)
         started.set()
@@ -226,14 +284,15 @@ def served(
         await daemon.parts.vocabularies.close()
 
     thread = threading.Thread(target=daemon.loop.run_until_complete, args=(serve(),))
-    thread.start()
-    assert started.wait(10)
-    try:
-        yield daemon
-    finally:
-        daemon.loop.call_soon_threadsafe(servers[0].stop)
-        thread.join(10)
-        daemon.loop.close()
+    with routes_to(daemon.parts) as routes:
+        thread.start()
+        assert started.wait(10)
+        try:
+            yield daemon
+        finally:
+            daemon.loop.call_soon_threadsafe(servers[0].stop)
+            thread.join(10)
+            daemon.loop.close()
 
 
 @pytest.fixture
@@ -244,13 +303,13 @@ def daemon(tmp_path: Path, timing: StreamTiming) -> Iterator[Daemon]:
 
 @pytest.fixture
 def http(daemon: Daemon) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=daemon.url, trust_env=False, timeout=10) as client:
+    with httpx.Client(base_url=daemon.url, timeout=10, **NO_TLS) as client:
         yield client
 
 
 @pytest.fixture
 def openai(daemon: Daemon) -> Iterator[OpenAI]:
-    transport = httpx.Client(trust_env=False)
+    transport = httpx.Client(**NO_TLS)
     with OpenAI(
         base_url=f"{daemon.url}/v1", api_key="none", max_retries=0, timeout=10, http_client=transport
     ) as client:
