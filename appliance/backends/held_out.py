@@ -31,9 +31,9 @@ def sentences() -> list[str]:
     return [line.strip() for text in texts() for line in text.splitlines() if len(line.strip()) > 40]
 
 
-def windows_of(encode: Callable[[str], Tokens], context_tokens: int, file: Path = HELD_OUT) -> list[Tokens]:
+def windows_of(encode: Callable[[str], Tokens], context_tokens: int | None, file: Path = HELD_OUT) -> list[Tokens]:
     """Return the texts as tokens, in pieces that fit a context; what is a single token says nothing and is left out."""
-    length = min(MAX_WINDOW_TOKENS, context_tokens)
+    length = min(MAX_WINDOW_TOKENS, context_tokens or MAX_WINDOW_TOKENS)
     pieces = (ids[start : start + length] for ids in map(encode, texts(file)) for start in range(0, len(ids), length))
     return [piece for piece in pieces if len(piece) >= _LEAST_TOKENS]
 

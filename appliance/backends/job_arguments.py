@@ -3,7 +3,7 @@
 Each format knows words that the other does not; an order that mixes them is refused before it becomes a job.
 """
 
-from typing import Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -11,7 +11,11 @@ from appliance.backends.llama_cpp.types import QUANTIZED_TYPES, SOURCE_TYPES, ty
 from appliance.backends.onnx import job_arguments as onnx
 
 DEFAULT_MAX_LOSS_RATIO = onnx.DEFAULT_MAX_LOSS_RATIO
-_ONNX_PRECISIONS = ("int4", "int8", "fp32")
+_ONNX_PRECISIONS: tuple[onnx.Precision, ...] = ("int4", "int8", "fp32")
+_ONNX_QUANTIZED: tuple[onnx.QuantizedPrecision, ...] = ("int4", "int8")
+_ONNX_WORDS = ("method", "block_size", "is_symmetric", "mixed", "calibration")
+
+P = TypeVar("P", bound=str)
 
 
 class ConvertArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,8 +38,8 @@ class ConvertArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     def __post_init__(self) -> None:
         if self.is_gguf:
-            _refuse(block_size=self.block_size, is_symmetric=self.is_symmetric)
-            _check_loss_ratio(self.max_loss_ratio)
+            _refuse(_said(self, "block_size", "is_symmetric"))
+            onnx.check_loss_ratio(self.max_loss_ratio)
             if self.precision is not None and self.precision.upper() not in (*SOURCE_TYPES, *QUANTIZED_TYPES):
                 known = ", ".join((*SOURCE_TYPES, *QUANTIZED_TYPES))
                 raise ValueError(f"a GGUF file is of one of the types {known}, not {self.precision!r}")
@@ -51,15 +55,14 @@ class ConvertArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     def as_onnx(self) -> onnx.ConvertArguments:
         """Return the order for an ONNX model. Raises: ValueError, where it is none."""
-        precision = _onnx_precision(self.precision or "int4", _ONNX_PRECISIONS)
-        fields = {"precision": precision, "block_size": self.block_size, "is_symmetric": self.is_symmetric}
         return onnx.ConvertArguments(
             model=self.model,
             name=self.name,
+            precision=_onnx_precision(self.precision or "int4", _ONNX_PRECISIONS),
             accept_loss=self.accept_loss,
             max_loss_ratio=self.max_loss_ratio,
             force=self.force,
-            **{key: value for key, value in fields.items() if value is not None},  # type: ignore[arg-type]
+            **_said(self, "block_size", "is_symmetric"),
         )
 
 
@@ -93,9 +96,8 @@ class QuantizeArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
     def gguf_types(self) -> tuple[str, ...]:
         """Return the types of an order for GGUF. Raises: ValueError, where it is none."""
-        own = {name: getattr(self, name) for name in ("method", "block_size", "is_symmetric", "mixed", "calibration")}
-        _refuse(**own)
-        _check_loss_ratio(self.max_loss_ratio)
+        _refuse(_said(self, *_ONNX_WORDS))
+        onnx.check_loss_ratio(self.max_loss_ratio)
         return types_named(self.to or ("Q4_K_M",))
 
     def as_onnx(self) -> onnx.QuantizeArguments:
@@ -104,16 +106,14 @@ class QuantizeArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
             raise ValueError("an ONNX model is judged by our own texts; texts is for GGUF")
         if len(self.to) > 1:
             raise ValueError("an ONNX model is quantized to one type at a time: int4 or int8")
-        own = {name: getattr(self, name) for name in ("method", "block_size", "is_symmetric", "mixed", "calibration")}
-        precision = _onnx_precision(self.to[0] if self.to else "int4", ("int4", "int8"))
         return onnx.QuantizeArguments(
             model=self.model,
             name=self.name,
-            precision=precision,  # type: ignore[arg-type]
+            precision=_onnx_precision(self.to[0] if self.to else "int4", _ONNX_QUANTIZED),
             accept_loss=self.accept_loss,
             max_loss_ratio=self.max_loss_ratio,
             force=self.force,
-            **{name: value for name, value in own.items() if value is not None},
+            **_said(self, *_ONNX_WORDS),
         )
 
 
@@ -128,22 +128,22 @@ class EvaluateArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
     def __post_init__(self) -> None:
         types_named(self.to)
-        _check_loss_ratio(self.max_loss_ratio)
+        onnx.check_loss_ratio(self.max_loss_ratio)
 
 
-def _onnx_precision(precision: str, known: tuple[str, ...]) -> str:
-    if precision.lower() not in known:
+def _onnx_precision(precision: str, known: tuple[P, ...]) -> P:
+    found = next((each for each in known if each == precision.lower()), None)
+    if found is None:
         raise ValueError(f"an ONNX model is made {', '.join(known)}, not {precision!r}, which is a type of GGUF files")
-    return precision.lower()
+    return found
 
 
-def _refuse(**own: object) -> None:
-    """Raise ValueError for a word that only ONNX knows."""
-    said = [name for name, value in own.items() if value is not None]
+def _said(order: msgspec.Struct, *words: str) -> dict[str, Any]:
+    """Return those of the words that an order says; for the others ONNX's own arguments have defaults."""
+    return {word: value for word in words if (value := getattr(order, word)) is not None}
+
+
+def _refuse(said: dict[str, Any]) -> None:
+    """Raise ValueError for words that only ONNX knows."""
     if said:
         raise ValueError(f"{', '.join(said)} is for ONNX models; a GGUF type says all of this by its name")
-
-
-def _check_loss_ratio(max_loss_ratio: float) -> None:
-    if not 0 <= max_loss_ratio <= 10:
-        raise ValueError(f"the loss that is accepted is a ratio such as 0.05, not {max_loss_ratio}")

@@ -40,9 +40,13 @@ def compare(
     loss, num_read = DecoderLoss(), 0
     for text in texts:
         for end, got in read_logits(model, text):
-            num_rows = len(got) - (end == len(text))  # nobody knows what follows the last token
-            original = np.load(file)
-            loss.add(original[:num_rows], got[:num_rows], text[end - len(got) + 1 : end + 1])
+            add_chunk(loss, text, end, np.load(file), got)
         num_read += len(text)
         progress(num_read)
     return loss
+
+
+def add_chunk(loss: DecoderLoss, text: Tokens, end: int, original: FloatArray, got: FloatArray) -> None:
+    """Add what two models say of a chunk of a text, up to position `end`: nobody knows what follows the last token."""
+    num_rows = len(got) - (end == len(text))
+    loss.add(original[:num_rows], got[:num_rows], text[end - len(got) + 1 : end + 1])

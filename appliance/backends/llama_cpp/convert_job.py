@@ -6,12 +6,13 @@ tokens in the same texts as the folder's own, and the network to make numbers of
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 import psutil
 import tokenizers
 
+from appliance.backends.base import LoadedModel
 from appliance.backends.gguf_source import find_source
 from appliance.backends.held_out import CALIBRATION, HELD_OUT, texts
 from appliance.backends.job_arguments import ConvertArguments
@@ -92,7 +93,7 @@ def _check_numbers(path: Path) -> None:
     if needed.memory_bytes > psutil.virtual_memory().available:
         return
     num_tokens = min(_TRIED_TOKENS, details.vocab_size or 1, details.context_length_tokens or _TRIED_TOKENS)
-    model: Any = open_reader(path, num_tokens, len(os.sched_getaffinity(0)))
+    model = cast(LoadedModel, open_reader(path, num_tokens, len(os.sched_getaffinity(0))))
     try:
         tokens = np.arange(num_tokens, dtype=np.int32)
         if not all(np.isfinite(rows).all() for _, rows in read_logits(model, tokens)):
@@ -103,6 +104,6 @@ def _check_numbers(path: Path) -> None:
 
 def _file_stem(stem: str) -> str:
     try:
-        return str(name_from_stem(stem).repository).replace("/", "-")
+        return str(name_from_stem(stem))
     except InvalidModelName:
         return "model"

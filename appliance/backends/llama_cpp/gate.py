@@ -7,17 +7,18 @@ more memory than serving the source. Each model is measured for its speed while 
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 
 from appliance.backends.base import LoadedEncoder, LoadedModel
-from appliance.backends.held_out import HELD_OUT, Tokens, beginnings, sentences, windows_of
+from appliance.backends.held_out import HELD_OUT, MAX_WINDOW_TOKENS, Tokens, beginnings, sentences, windows_of
 from appliance.backends.llama_cpp.backend import LlamaCppBackend
 from appliance.backends.llama_cpp.reading import artefact_of, open_reader
 from appliance.backends.quality import MIN_TOKENS, FloatArray, encoder_quality
 from appliance.backends.reading import compare, remember
-from appliance.backends.speed import NUM_DECODED, Speed, measure_speed, watching_others
+from appliance.backends.speed import Speed, measure_speed, watching_others
+from appliance.core.calibration import GENERATED_TOKENS
 from appliance.errors import InvalidRequest
 from models.formats.gguf import read_gguf
 from models.formats.summary import summarize_gguf
@@ -26,7 +27,6 @@ from models.manifest import ModelQuality
 Progress = Callable[[str, float], None]
 """Told what is done, and how much of it, a ratio."""
 
-_UNKNOWN_CONTEXT_TOKENS = 512
 _SPEED_TOKENS = 512
 _LEAST_TEXTS = 8
 
@@ -42,7 +42,7 @@ class DecoderGate:
         `file` is for this object alone. Raises: BackendError, InvalidRequest.
         """
         self._file, self._num_threads = file, num_threads
-        context_tokens = summarize_gguf(read_gguf(source)).context_length_tokens or _UNKNOWN_CONTEXT_TOKENS
+        context_tokens = summarize_gguf(read_gguf(source)).context_length_tokens or MAX_WINDOW_TOKENS
         tokenizer = LlamaCppBackend().open_tokenizer(artefact_of(source))
 
         def encode(text: str) -> Tokens:
@@ -51,9 +51,9 @@ class DecoderGate:
         self._texts = beginnings(_windows(encode, context_tokens, texts or HELD_OUT))
         if sum(map(len, self._texts)) - len(self._texts) < MIN_TOKENS:
             raise InvalidRequest(f"the tokenizer of {source.name} finds too few tokens in the texts to judge by")
-        num_prompt = max(min(_SPEED_TOKENS, context_tokens - NUM_DECODED), 1)
+        num_prompt = max(min(_SPEED_TOKENS, context_tokens - GENERATED_TOKENS), 1)
         self._prompt = np.resize(np.concatenate(self._texts), num_prompt).astype(np.int32)
-        self._room_tokens = max(max(map(len, self._texts)), num_prompt + NUM_DECODED)
+        self._room_tokens = max(max(map(len, self._texts)), num_prompt + GENERATED_TOKENS)
         self._num_tokens = sum(map(len, self._texts))
         model = self._open(source)
         try:
@@ -73,8 +73,7 @@ class DecoderGate:
             model.close()
 
     def _open(self, path: Path) -> LoadedModel:
-        model: Any = open_reader(path, self._room_tokens, self._num_threads)
-        return model  # type: ignore[no-any-return]  # a gate is made for models that generate
+        return cast(LoadedModel, open_reader(path, self._room_tokens, self._num_threads))
 
     def _told(self, progress: Progress, what: str) -> Callable[[int], None]:
         return lambda num_tokens: progress(what, num_tokens / self._num_tokens)
@@ -86,8 +85,7 @@ class EncoderGate:
     def __init__(self, source: Path, num_threads: int, progress: Progress) -> None:
         """Read the texts. Raises: BackendError, InvalidRequest."""
         self._num_threads = num_threads
-        details = summarize_gguf(read_gguf(source))
-        context_tokens = details.context_length_tokens or _UNKNOWN_CONTEXT_TOKENS
+        context_tokens = summarize_gguf(read_gguf(source)).context_length_tokens or MAX_WINDOW_TOKENS
         inputs = LlamaCppBackend().open_inputs(artefact_of(source)).read(sentences(), None)
         self._inputs = [each for each in inputs if len(each.tokens) <= context_tokens]
         if len(self._inputs) < _LEAST_TEXTS:
@@ -101,8 +99,7 @@ class EncoderGate:
         return encoder_quality(self._vectors, vectors), speed
 
     def _read(self, path: Path, progress: Progress, what: str) -> tuple[FloatArray, Speed]:
-        model: Any = open_reader(path, self._room_tokens, self._num_threads)
-        encoder: LoadedEncoder = model
+        encoder = cast(LoadedEncoder, open_reader(path, self._room_tokens, self._num_threads))
         try:
             encoder.embed(self._inputs[:1])  # memory is touched for the first time
             rows: list[FloatArray] = []

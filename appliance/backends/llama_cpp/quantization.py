@@ -8,13 +8,13 @@ from pathlib import Path
 
 from appliance.backends.llama_cpp import library
 from appliance.backends.llama_cpp.library import native
-from appliance.backends.llama_cpp.types import NUMBERS
+from appliance.backends.llama_cpp.types import SOURCE_TYPES
 from appliance.errors import BackendError
 from models.formats.gguf import TensorInfo, read_gguf
-from models.formats.tensor_types import TENSOR_TYPE_NUMBERS, TENSOR_TYPES
+from models.formats.summary import FILE_TYPE_NUMBERS
+from models.formats.tensor_types import TENSOR_TYPE_NUMBERS, type_named
 
 _LOOK_EVERY_S = 0.2
-_FLOATS = ("F32", "F16", "BF16")
 
 
 def quantize_file(
@@ -29,7 +29,7 @@ def quantize_file(
     """Write the quantized file and say how it was done; `progress` is told bytes. Raises: BackendError."""
     params = native.llama_model_quantize_default_params()
     params.nthread = num_threads
-    params.ftype = NUMBERS[type_name]
+    params.ftype = FILE_TYPE_NUMBERS[type_name]
     params.allow_requantize = allows_quantized
     with _watched(target, progress):
         status = native.llama_model_quantize(str(source).encode(), str(target).encode(), params)
@@ -44,9 +44,9 @@ def method_in_words(type_name: str, tensors: tuple[TensorInfo, ...]) -> str:
     matrices = [tensor for tensor in tensors if len(tensor.shape) > 1]
     counts = Counter(tensor.type for tensor in matrices)
     words = f"{type_name} ({', '.join(f'{number} {kind}' for kind, number in counts.most_common())})"
-    largest_block = max((TENSOR_TYPES[TENSOR_TYPE_NUMBERS[kind]].block_elements for kind in counts), default=1)
+    largest_block = max((type_named(kind).block_elements for kind in counts), default=1)
     wanted = max(largest_block, _block_elements(type_name))
-    odd = [tensor for tensor in matrices if tensor.shape[-1] % wanted and tensor.type not in _FLOATS]
+    odd = [tensor for tensor in matrices if tensor.shape[-1] % wanted and tensor.type not in SOURCE_TYPES]
     if wanted == 1 or not odd or wanted <= _block_elements("Q8_0"):
         return words
     kinds = ", ".join(sorted({tensor.type for tensor in odd}))
@@ -58,7 +58,7 @@ def _block_elements(type_name: str) -> int:
     base = type_name
     while base and base not in TENSOR_TYPE_NUMBERS:
         base = base.rpartition("_")[0]
-    return TENSOR_TYPES[TENSOR_TYPE_NUMBERS[base]].block_elements if base else 1
+    return type_named(base).block_elements if base else 1
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from appliance.backends.llama_cpp.quantization import quantize_file
 from appliance.backends.llama_cpp.room import room_to_compare
 from appliance.backends.llama_cpp.types import SOURCE_TYPES, most_bytes
 from appliance.backends.loss import LossTooLarge, check_loss, is_within
-from appliance.backends.made_model import MadeModel, MadeModels, free_name, write_quality_beside
+from appliance.backends.made_model import MadeModel, MadeModels, free_name, write_quality
 from appliance.backends.recommend import recommend
 from appliance.backends.room import check_room, parameters_in_words
 from appliance.backends.speed import Speed
@@ -21,6 +21,7 @@ from appliance.child import Reporter
 from appliance.core.admin import ModelLoss
 from appliance.core.quantized import Comparison, MeasuredType
 from appliance.errors import ApplianceError, BackendError, InvalidRequest
+from models.finding.quality_file import quality_file_of
 from models.manifest import ModelQuality
 
 _MEND = "try a larger type"
@@ -59,7 +60,7 @@ def try_types(source: GgufSource, trial: Trial, report: Reporter) -> MadeModels:
     num_threads = len(os.sched_getaffinity(0))
     with (report.folder / "original.logits").open("w+b") as file:
         gate = open_gate(source.path, file, num_threads, _of(report, source.type), trial.texts)
-        rows, made = [_row_of_source(source, gate.speed)], []
+        rows, made = [_row(source.type, source.size_bytes, gate.speed)], []
         for type_name in trial.types:
             row, model = _try(source, type_name, gate, trial, report, num_threads)
             rows.append(row)
@@ -111,14 +112,18 @@ def _try(
         )
         quality, speed = gate.judge(target, tell)
         quality = msgspec.structs.replace(quality, method=method)
-        row = _row(type_name, target.stat().st_size, quality, speed, trial)
+        row = msgspec.structs.replace(
+            _row(type_name, target.stat().st_size, speed),
+            quality=msgspec.convert(msgspec.to_builtins(quality), ModelLoss),
+            is_within=is_within(quality, trial.max_loss_ratio),
+        )
         problem = _problem(quality, trial)
         if problem is not None and len(trial.types) == 1 and name is not None:
             raise problem
         is_kept = name is not None and problem is None
         if name is None or not is_kept:
             return row, None
-        write_quality_beside(target, quality)
+        write_quality(quality_file_of(target), quality)
         return msgspec.structs.replace(row, model=name), MadeModel(folder=str(target), name=name)
     except BackendError as error:
         if len(trial.types) == 1:
@@ -137,25 +142,13 @@ def _problem(quality: ModelQuality, trial: Trial) -> ApplianceError | None:
     return None
 
 
-def _row_of_source(source: GgufSource, speed: Speed) -> MeasuredType:
-    return MeasuredType(
-        type=source.type,
-        size_bytes=source.size_bytes,
-        prefill_tokens_per_s=speed.prefill,
-        decode_tokens_per_s=speed.decode,
-        is_disturbed=speed.is_disturbed,
-    )
-
-
-def _row(type_name: str, size_bytes: int, quality: ModelQuality, speed: Speed, trial: Trial) -> MeasuredType:
+def _row(type_name: str, size_bytes: int, speed: Speed) -> MeasuredType:
     return MeasuredType(
         type=type_name,
         size_bytes=size_bytes,
         prefill_tokens_per_s=speed.prefill,
         decode_tokens_per_s=speed.decode,
         is_disturbed=speed.is_disturbed,
-        quality=msgspec.convert(msgspec.to_builtins(quality), ModelLoss),
-        is_within=is_within(quality, trial.max_loss_ratio),
     )
 
 

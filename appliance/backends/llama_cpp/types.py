@@ -3,8 +3,6 @@
 Source: llama.h, enum llama_ftype; llama-quant.cpp for which of them need an importance matrix.
 """
 
-from models.formats.summary import FILE_TYPES
-
 SOURCE_TYPES = ("F32", "F16", "BF16")
 """What is made from and, where it is smaller, made to."""
 
@@ -33,7 +31,6 @@ QUANTIZED_TYPES = (
 NEED_IMPORTANCE = ("Q2_K_S", "IQ3_XS", "IQ3_XXS", "IQ2_M", "IQ2_S", "IQ2_XS", "IQ2_XXS", "IQ1_M", "IQ1_S")
 """Those that are no use without an importance matrix, which the library takes and does not compute."""
 
-NUMBERS = {name: number for number, name in FILE_TYPES.items()}
 # Bits of a weight, at most: what a mixture makes of a small model, of which the table of tokens is a large part.
 _MOST_BITS = {"F32": 32.0, "F16": 16.0, "BF16": 16.0, "Q8_0": 8.6, "Q6_K": 7.0, "Q5": 6.5, "Q4": 5.8, "IQ4": 5.6}
 _FEWER_BITS = 5.0

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import onnxruntime as native
+from msgspec.structs import replace
 
 from appliance.backends.base import (
     Batch,
@@ -20,7 +21,7 @@ from appliance.backends.onnx.bindings import Bindings
 from appliance.backends.onnx.layout import DecoderLayout
 from appliance.backends.onnx.limits import CHUNK_TOKENS, MAX_STEP_OUTPUTS
 from appliance.backends.onnx.prepared import Prepared
-from appliance.backends.onnx.provider_choice import ON_PROCESSOR, Choice
+from appliance.backends.onnx.provider_choice import ON_PROCESSOR, Choice, placed_on
 from appliance.backends.onnx.session import library_error, open_session, return_freed_memory
 from appliance.backends.rules import check_batch, check_copy, check_restore, check_snapshot, check_truncate
 from appliance.backends.sequence_lengths import SequenceLengths
@@ -41,7 +42,7 @@ class OnnxDecoder:
         progress(0.0)
         layout = prepared.decoder
         self._session = open_session(prepared.graph, prepared.weights_folder, plan.threads_prefill, choice)
-        self.traits = _traits(plan, layout)
+        self.traits = replace(_traits(plan, layout), placed=placed_on(choice, self._session.get_providers()))
         self._lengths = SequenceLengths(self.traits.max_sequences)
         self._layout_name = (
             f"onnx/2 {native.__version__} {plan.artefact.digest} {layout.kv_bytes_per_token} {layout.kv_type}"

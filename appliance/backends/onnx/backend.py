@@ -24,7 +24,7 @@ class OnnxBackend:
         source, folder = Path(plan.artefact.path), folder_in(Path(plan.artefact.compiled_path))
         prepared = open_prepared(source, folder) or prepare(source, folder)
         kind: ModelKind = "decoder" if isinstance(prepared.layout, DecoderLayout) else "encoder"
-        choice = choose_provider(kind, plan.accelerators, plan.provider, plan.provider_fallback)
+        choice = choose_provider(kind, plan.accelerators, plan.provider, plan.device_fallback)
         if isinstance(prepared.layout, DecoderLayout):
             if plan.kv_type == "int8":
                 prepared = with_calibrated_cache(prepared, source, plan.threads_prefill)

@@ -1,4 +1,4 @@
-"""The child process of the job `convert`: a folder of float weights in, an ONNX model that can be served out."""
+"""The work of the job `convert` for ONNX: a folder of float weights in, an ONNX model that can be served out."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from appliance.backends.onnx.prepared import prepare
 from appliance.backends.onnx.quantize_job import quantize_graph
 from appliance.backends.onnx.room import room_to_convert
 from appliance.backends.room import check_room, parameters_in_words
-from appliance.child import Reporter, run_child
+from appliance.child import Reporter
 from appliance.errors import BackendError
 
 
@@ -59,7 +59,3 @@ def _copy_missing_configuration(source: Convertible, exported: Path) -> None:
     copy_configuration(source.folder / GRAPH_FILE, exported)
     for path, content in made.items():
         path.write_bytes(content)
-
-
-if __name__ == "__main__":
-    run_child(convert, ConvertArguments)

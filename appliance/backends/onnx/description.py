@@ -1,13 +1,15 @@
 """onnxruntime as the daemon sees it: whether it is installed, and what a model will need. Never imports the library."""
 
 import sys
-from importlib.metadata import PackageNotFoundError, version
 
-from appliance.backends.description import EngineInstructions
+from appliance.backends.description import EngineInstructions, Preparation
+from appliance.backends.distributions import installed_version
 from appliance.backends.onnx.estimate import estimate
 from appliance.backends.onnx.kernels import time_kernels
 from appliance.backends.onnx.limits import DISTRIBUTION, KV_BYTES, REQUIRED, VARIANTS
 from appliance.backends.onnx.plug_ins import installed_plug_ins
+from appliance.backends.onnx.rates import rates_of
+from appliance.backends.prior import Predicted, Work, predict
 from appliance.core.hardware import HardwareSnapshot
 from appliance.core.plan import Artefact, BackendDescriptor, MemoryEstimate, StepLimits
 from models.manifest import ModelDetails
@@ -19,7 +21,9 @@ class OnnxDescription:
     def descriptor(self, snapshot: HardwareSnapshot) -> BackendDescriptor:
         """Return whether the libraries are installed."""
         library = _installed_library()
-        missing = [name for name in REQUIRED if _version(name) is None and not (library and name == DISTRIBUTION)]
+        missing = [
+            name for name in REQUIRED if installed_version(name) is None and not (library and name == DISTRIBUTION)
+        ]
         plug_ins = " and ".join(installed_plug_ins())
         with_plug_ins = f" with {plug_ins}" if plug_ins else ""
         return BackendDescriptor(
@@ -36,7 +40,7 @@ class OnnxDescription:
     def version(self) -> str | None:
         """Return the version of onnxruntime, by whichever of its distributions it was installed."""
         library = _installed_library()
-        return _version(library) if library else None
+        return installed_version(library) if library else None
 
     def estimate(
         self, artefact: Artefact, details: ModelDetails | None, limits: StepLimits, kv_type: str
@@ -44,9 +48,23 @@ class OnnxDescription:
         """Return the memory that the model will need."""
         return estimate(details, limits, kv_type)
 
+    def refusal(self, details: ModelDetails | None) -> str | None:
+        """Return None: what cannot be run is refused when it is taken in."""
+        return None
+
+    def preparation(
+        self, model: str, artefact: Artefact, details: ModelDetails | None, snapshot: HardwareSnapshot
+    ) -> Preparation | None:
+        """Return None: graphs are prepared when they are taken in."""
+        return None
+
+    def prior(self, work: Work) -> Predicted | None:
+        """Return the speed that its kernels should have."""
+        return predict(work, rates_of(work.details))
+
     def instructions(self, timeout_s: float) -> EngineInstructions | None:
         """Return the kernels that the library chooses from, timed. Raises: BackendError, when it does not start."""
-        return time_kernels(timeout_s) if self.version() and _version("onnx") else None
+        return time_kernels(timeout_s) if self.version() and installed_version("onnx") else None
 
     def rebuild_command(self) -> str | None:
         """Return None: there is nothing to compile."""
@@ -54,11 +72,4 @@ class OnnxDescription:
 
 
 def _installed_library() -> str | None:
-    return next((name for name in (DISTRIBUTION, *VARIANTS) if _version(name) is not None), None)
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None
+    return next((name for name in (DISTRIBUTION, *VARIANTS) if installed_version(name) is not None), None)

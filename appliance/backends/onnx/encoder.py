@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from appliance.backends.base import EncoderInput, RowArray
 from appliance.backends.encoders import encoder_traits, normalized
 from appliance.backends.onnx.prepared import Prepared
-from appliance.backends.onnx.provider_choice import ON_PROCESSOR, Choice
+from appliance.backends.onnx.provider_choice import ON_PROCESSOR, Choice, placed_on
 from appliance.backends.onnx.session import library_error, open_session, return_freed_memory
 from appliance.core.plan import LoadPlan
 from appliance.errors import BackendError
@@ -37,13 +38,14 @@ class OnnxEncoder:
         self._layout, self._config = layout, config
         self._kind = np.int32 if layout.has_short_integers else np.int64
         self._session = open_session(prepared.graph, prepared.weights_folder, plan.threads_prefill, choice)
-        self.traits = encoder_traits(
+        traits = encoder_traits(
             plan,
             "score" if layout.has_labels else "embed",
             vocab_size=read_folder_config(config_in).vocab_size or 0,
             max_tokens=min(plan.context_tokens, config.max_tokens or plan.context_tokens),
             row_width=layout.width or self._measured_width(),
         )
+        self.traits = replace(traits, placed=placed_on(choice, self._session.get_providers()))
         progress(1.0)
 
     def embed(self, inputs: Sequence[EncoderInput]) -> RowArray:

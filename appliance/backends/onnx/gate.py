@@ -8,12 +8,10 @@ from appliance.backends.onnx.prepared import Prepared, prepare
 from appliance.backends.onnx.reading import open_reader
 from appliance.backends.onnx.texts import windows
 from appliance.backends.quality import DecoderLoss
-from appliance.backends.reading import read_logits
+from appliance.backends.reading import add_chunk, read_logits
 from appliance.errors import InvalidRequest
-from models.formats.folder_config import config_folder, read_folder_config
+from models.formats.folder_config import config_folder
 from models.manifest import ModelQuality
-
-_UNKNOWN_CONTEXT_TOKENS = 512
 
 
 class DecoderGate:
@@ -22,8 +20,7 @@ class DecoderGate:
     def __init__(self, original: Path, scratch: Path, num_threads: int) -> None:
         self._scratch, self._num_threads = scratch, num_threads
         self.prepared = prepared = prepare(original, scratch / "original")
-        context = read_folder_config(config_folder(original)).context_length_tokens or _UNKNOWN_CONTEXT_TOKENS
-        self._windows = windows(config_folder(original), prepared.decoder.vocab_size, context)
+        self._windows = windows(config_folder(original), prepared.decoder.vocab_size)
         if not self._windows:
             raise InvalidRequest(f"the tokenizer beside {original} makes nothing of a text")
         self._longest_tokens = max(map(len, self._windows))
@@ -48,8 +45,7 @@ class DecoderGate:
             for window in beginnings(self._windows, max_tokens):
                 pieces = zip(read_logits(self._original, window), read_logits(model, window), strict=True)
                 for (end, expected), (_, got) in pieces:
-                    num_rows = len(expected) - (end == len(window))  # nobody knows what follows the last token
-                    loss.add(expected[:num_rows], got[:num_rows], window[end - len(expected) + 1 : end + 1])
+                    add_chunk(loss, window, end, expected, got)
                 num_read += len(window)
                 progress(num_read)
         finally:

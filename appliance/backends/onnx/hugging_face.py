@@ -1,14 +1,14 @@
 """A model's folder as Hugging Face keeps it: whether it can be converted, and how large it is."""
 
-import json
 import math
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from appliance.errors import InvalidRequest
+from models.formats.safetensors import SafetensorsError
+from models.formats.safetensors_files import read_tensors, weight_files
 
 # What onnxruntime-genai 0.18's builder carries and this backend serves.
 DECODERS = frozenset(
@@ -19,12 +19,9 @@ ENCODERS = frozenset(
     {"BertModel", "BertForMaskedLM", "RobertaModel", "XLMRobertaModel", "DistilBertModel", "MPNetModel"}
 )
 
-_MAX_HEADER_BYTES = 100 * 2**20
-
 
 class _Config(msgspec.Struct):
     architectures: list[str] = []
-    auto_map: dict[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +55,15 @@ def examine(folder: Path) -> Convertible:
         raise InvalidRequest(f"the architecture {architecture} cannot be converted; these can: {known}", param="model")
     if not (folder / "tokenizer.json").is_file():
         raise InvalidRequest(f"{folder} has no tokenizer.json, without which the model reads no text", param="model")
-    files = sorted(folder.glob("*.safetensors"))
-    if not files:
-        raise InvalidRequest(f"{folder} has no weights in safetensors; other formats can run programs", param="model")
-    return Convertible(folder, architecture, sum(map(_num_parameters, files)))
+    return Convertible(folder, architecture, _num_parameters(folder))
 
 
-def _num_parameters(path: Path) -> int:
-    """Return how many values the tensors of a file have, by its header.
-
-    Source: safetensors, "Format": eight bytes of length, then JSON.
-    """
+def _num_parameters(folder: Path) -> int:
+    """Return how many values the weights have, by the headers of their files."""
     try:
-        with path.open("rb") as stream:
-            (length,) = struct.unpack("<Q", stream.read(8))
-            if length > _MAX_HEADER_BYTES:
-                raise ValueError("its header is too long")
-            header = json.loads(stream.read(length))
-        return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
-    except (OSError, ValueError, struct.error, KeyError, TypeError, AttributeError) as error:
-        raise InvalidRequest(f"{path} is damaged or not all there: {error}", param="model") from None
+        return sum(math.prod(tensor.shape) for _, tensor in read_tensors(weight_files(folder)).values())
+    except FileNotFoundError:
+        reason = f"{folder} has no weights in safetensors; other formats can run programs"
+    except (SafetensorsError, OSError) as error:
+        reason = f"the weights in {folder} are damaged or not all there: {error}"
+    raise InvalidRequest(reason, param="model")

@@ -18,6 +18,7 @@ from onnxruntime.quantization import (
 
 from appliance.backends.onnx.encoder_gate import TextInputs
 from appliance.backends.onnx.graph import read_graph
+from appliance.backends.onnx.graph_view import inputs_of
 from appliance.backends.onnx.weight_only import write_quantized
 from appliance.errors import InvalidRequest
 
@@ -70,7 +71,6 @@ class _Texts(CalibrationDataReader):  # type: ignore[misc]  # the library has no
     """The calibration file, a text at a time, as the inputs of the graph."""
 
     def __init__(self, source: Path, calibration: Path) -> None:
-        model = read_graph(source)
         try:
             lines = calibration.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
@@ -78,8 +78,7 @@ class _Texts(CalibrationDataReader):  # type: ignore[misc]  # the library has no
         texts = [line.strip() for line in lines if line.strip()][:_MAX_CALIBRATION_TEXTS]
         if not texts:
             raise InvalidRequest(f"{calibration} holds no text to calibrate with")
-        initialized = {tensor.name for tensor in model.graph.initializer}
-        self._declared = [value.name for value in model.graph.input if value.name not in initialized]
+        self._declared = list(inputs_of(read_graph(source).graph))
         inputs = TextInputs(source)
         self._inputs: Iterator[dict[str, Any]] = (inputs.of(text) for text in texts)
 

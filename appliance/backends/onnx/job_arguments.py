@@ -4,7 +4,8 @@ from typing import Literal
 
 import msgspec
 
-Precision = Literal["fp32", "int8", "int4"]
+QuantizedPrecision = Literal["int8", "int4"]
+Precision = Literal["fp32", QuantizedPrecision]
 Method = Literal["weights", "dynamic", "static"]
 
 DEFAULT_MAX_LOSS_RATIO = 0.05
@@ -40,7 +41,7 @@ class QuantizeArguments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
     model: str
     name: str | None = None
-    precision: Literal["int8", "int4"] = "int4"
+    precision: QuantizedPrecision = "int4"
     method: Method = "weights"
     block_size: int = 32
     is_symmetric: bool = False
@@ -64,5 +65,10 @@ def check_quantization(block_size: int, max_loss_ratio: float) -> None:
     """Raise ValueError unless the kernels know such blocks and the threshold is one."""
     if block_size not in BLOCK_SIZES:
         raise ValueError(f"blocks have {', '.join(map(str, BLOCK_SIZES))} values, not {block_size}")
+    check_loss_ratio(max_loss_ratio)
+
+
+def check_loss_ratio(max_loss_ratio: float) -> None:
+    """Raise ValueError unless the threshold is one."""
     if not 0 <= max_loss_ratio <= 10:
         raise ValueError(f"the loss that is accepted is a ratio such as 0.05, not {max_loss_ratio}")

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from appliance.backends.held_out import CALIBRATION, HELD_OUT, Tokens
+from appliance.backends.held_out import CALIBRATION, HELD_OUT, Tokens, beginnings
 from appliance.backends.onnx.graph import read_graph
 from appliance.backends.onnx.kv_cache import describe_variant, write_variant
 from appliance.backends.onnx.kv_graph import Scales, with_int8_cache
@@ -23,10 +23,9 @@ from appliance.backends.onnx.reading import open_reader, read_cache
 from appliance.backends.onnx.texts import windows
 from appliance.backends.reading import compare, remember
 from appliance.errors import ApplianceError, BackendError
-from models.formats.folder_config import config_folder, read_folder_config
+from models.formats.folder_config import config_folder
 from models.manifest import ModelQuality
 
-_UNKNOWN_CONTEXT_TOKENS = 512
 _MAX_JUDGED_TOKENS = 512  # a vocabulary of 152k makes 311 MB of them in the file
 _LARGEST = 127
 _LEAST_VALUE = 1e-6  # of a channel that is never used
@@ -38,14 +37,10 @@ def calibrate(source: Path, num_threads: int, folder: Path) -> ModelQuality:
     if base is None:
         raise BackendError(f"{source} is not prepared in {folder}")
     config = config_folder(source)
-    context = read_folder_config(config).context_length_tokens or _UNKNOWN_CONTEXT_TOKENS
-    calibration, held_out = (
-        windows(config, base.decoder.vocab_size, context, file) for file in (CALIBRATION, HELD_OUT)
-    )
+    calibration, held_out = (windows(config, base.decoder.vocab_size, file) for file in (CALIBRATION, HELD_OUT))
     if not calibration or not held_out:
         raise BackendError(f"the tokenizer beside {source} makes nothing of a text")
-    share = max(_MAX_JUDGED_TOKENS // len(held_out), 2)
-    judged = [window[:share] for window in held_out]
+    judged = beginnings(held_out, _MAX_JUDGED_TOKENS)
     with tempfile.TemporaryFile(dir=folder) as expected:
         scales = _read_original(base, calibration, judged, num_threads, expected)
         model = read_graph(base.graph)

@@ -5,7 +5,6 @@ own among them.
 """
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import msgspec
 
 from appliance.backends.onnx.layout import DecoderLayout, EncoderLayout
 from appliance.errors import BackendError
+from models.files import replace_atomically
 from models.formats.folder_config import config_folder, read_folder_config
 
 GRAPH_FILE, LAYOUT_FILE = "graph.onnx", "layout.json"
@@ -129,6 +129,5 @@ def digest_of(content: bytes) -> str:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that nobody ever reads half of it."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    draft.write_bytes(content)
-    draft.replace(path)
+    with replace_atomically(path) as stream:
+        stream.write(content)

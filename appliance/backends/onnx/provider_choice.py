@@ -9,6 +9,7 @@ import msgspec
 from appliance.backends.onnx.child import run_child
 from appliance.backends.onnx.plug_ins import installed_plug_ins
 from appliance.backends.onnx.providers import CPU, ModelKind, Offer, full_name, plan_providers, short_name
+from appliance.core.devices import LoadedDevice
 from appliance.core.hardware import Accelerator
 from appliance.errors import BackendError
 
@@ -46,11 +47,15 @@ class ChildTrials:
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """The provider that passed its trial. `policy` says what to do if the session is then made of another."""
+    """The provider that passed its trial. `policy` says what to do if the session is then made of another.
+
+    `problem` says why it is not the one that should serve, if so.
+    """
 
     provider: str
     policy: Policy
     reasons: tuple[str, ...]
+    problem: str | None = None
 
 
 ON_PROCESSOR = Choice(provider=CPU, policy="warn", reasons=())
@@ -83,9 +88,10 @@ def choose_provider(
         else:
             chosen = provider
             break
+    problem = None
     if chosen != plan.wanted:
-        settle(policy, plan.wanted, f"{short_name(chosen)} would serve instead", reasons)
-    return Choice(provider=chosen, policy=policy, reasons=tuple(reasons))
+        problem = settle(policy, plan.wanted, f"{short_name(chosen)} would serve instead", reasons)
+    return Choice(provider=chosen, policy=policy, reasons=tuple(reasons), problem=problem)
 
 
 def check_session(choice: Choice, actual: Sequence[str], shares: dict[str, int]) -> None:
@@ -104,11 +110,24 @@ def check_session(choice: Choice, actual: Sequence[str], shares: dict[str, int])
         settle(choice.policy, choice.provider, what, choice.reasons)
 
 
-def settle(policy: Policy, wanted: str, what: str, reasons: Sequence[str]) -> None:
-    """Say that the provider wanted does not serve, as loud as the policy has it. Raises: BackendError, on `refuse`."""
+def placed_on(choice: Choice, actual: Sequence[str]) -> LoadedDevice:
+    """Return where a session with those providers computes, and what of it is not as it should be."""
+    provider = actual[0] if actual else CPU
+    problem = choice.problem
+    if provider != choice.provider:
+        problem = f"the execution provider {short_name(choice.provider)} ran a token and does not serve this model"
+    return LoadedDevice(device=short_name(provider).lower(), problem=problem)
+
+
+def settle(policy: Policy, wanted: str, what: str, reasons: Sequence[str]) -> str:
+    """Say that the provider wanted does not serve, as loud as the policy has it, and return what was said.
+
+    Raises: BackendError, on `refuse`.
+    """
     message = f"the execution provider {short_name(wanted)} does not serve this model: {what}"
     if reasons:
         message += f" ({'; '.join(reasons)})"
     if policy == "refuse":
-        raise BackendError(f"{message}; set engine.provider to cpu, or engine.provider_fallback to warn")
+        raise BackendError(f"{message}; set engine.provider to cpu, or engine.device_fallback to warn")
     _log.log(logging.WARNING if policy == "warn" else logging.INFO, "%s", message)
+    return message

@@ -1,4 +1,4 @@
-"""The child process of the job `quantize`: a float model in, a smaller one out, with what it cost."""
+"""The work of the job `quantize` for ONNX: a float model in, a smaller one out, with what it cost."""
 
 import os
 from pathlib import Path
@@ -21,8 +21,9 @@ from appliance.backends.onnx.room import room_to_quantize
 from appliance.backends.onnx.sensitivity import Group, measured_groups, outer_groups
 from appliance.backends.onnx.weight_only import write_quantized
 from appliance.backends.room import check_room, parameters_in_words
-from appliance.child import Progress, Reporter, run_child
+from appliance.child import Progress, Reporter
 from appliance.errors import InvalidRequest
+from models.finding.quality_file import QUALITY_FILE
 from models.manifest import ModelQuality
 
 _BITS = {"int4": 4, "int8": 8}
@@ -69,7 +70,7 @@ def quantize_graph(
         quality = encoder_gate.compare(graph)
     check_loss(quality, arguments.max_loss_ratio, arguments.accept_loss)
     quality = msgspec.structs.replace(quality, method=method)
-    write_quality(folder, quality)
+    write_quality(folder / QUALITY_FILE, quality)
     return quality
 
 
@@ -163,7 +164,3 @@ def _read_floats(source: Path) -> Any:
     if not any(matrix.product is not None for matrix in find_matrices(model)):
         raise InvalidRequest(f"{source} has no float (32 bits) matrices that could be quantized")
     return model
-
-
-if __name__ == "__main__":
-    run_child(quantize, QuantizeArguments)

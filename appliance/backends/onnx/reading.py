@@ -9,28 +9,19 @@ from appliance.backends.onnx.layout import DecoderLayout
 from appliance.backends.onnx.limits import CHUNK_TOKENS
 from appliance.backends.onnx.prepared import Prepared
 from appliance.backends.quality import FloatArray
-from appliance.core.plan import Artefact, LoadPlan
+from appliance.backends.trial_plan import trial_plan
+from appliance.core.plan import Artefact
 
 
 def open_reader(prepared: Prepared, num_tokens: int, num_threads: int) -> OnnxDecoder:
     """Load a decoder as it is served, for texts of so many tokens, one after another."""
-    plan = LoadPlan(
-        model="quality",
-        backend="onnx",
-        artefact=Artefact(format="onnx", path=str(prepared.graph), digest=""),
-        device="cpu",
-        context_tokens=num_tokens,
-        kv_capacity_tokens=num_tokens,
-        max_sequences=1,
-        max_step_sequences=1,
-        max_step_tokens=CHUNK_TOKENS,
-        threads_decode=num_threads,
-        threads_prefill=num_threads,
+    plan = trial_plan(
+        "onnx",
+        Artefact(format="onnx", path=str(prepared.graph), digest=""),
+        num_tokens=num_tokens,
+        step_tokens=CHUNK_TOKENS,
+        num_threads=num_threads,
         kv_type=prepared.decoder.kv_type,
-        gpu_layers=0,
-        step_time_target_s=1.0,
-        estimated_bytes=0,
-        reasons=(),
     )
     return OnnxDecoder(plan, prepared, lambda _: None)
 

@@ -7,11 +7,13 @@ import tokenizers
 
 from appliance.backends.held_out import HELD_OUT, Tokens, windows_of
 from appliance.errors import InvalidRequest
+from models.formats.folder_config import read_folder_config
 
 
-def windows(folder: Path, vocab_size: int, context_tokens: int, file: Path = HELD_OUT) -> list[Tokens]:
+def windows(folder: Path, vocab_size: int, file: Path = HELD_OUT) -> list[Tokens]:
     """Return the texts as tokens of the model in `folder`, in pieces that fit its context. Raises: InvalidRequest."""
     tokenizer = open_tokenizer(folder)
+    context_tokens = read_folder_config(folder).context_length_tokens
     found = windows_of(lambda text: np.array(tokenizer.encode(text).ids, np.int32), context_tokens, file)
     largest = max((int(window.max()) for window in found), default=0)
     if largest >= vocab_size:

@@ -77,7 +77,7 @@ def quantize_matrices(
         model.opset_import.append(helper.make_opsetid(_DOMAIN, 1))
 
 
-def write_whole(model: Any, weights: Weights, new: Collection[str], sink: Sink) -> None:
+def copy_others(model: Any, weights: Weights, new: Collection[str], sink: Sink) -> None:
     """Copy every tensor that is not `new` from where it lies into the sink, so that the graph stands alone."""
     for tensor in model.graph.initializer:
         content = None if tensor.name in new else weights.raw(tensor.name)
@@ -101,7 +101,7 @@ def write_quantized(
     with data.open("wb") as stream:
         sink = InFile(stream, data.name)
         quantize_matrices(model, weights, matrices, sink, progress)
-        write_whole(model, weights, {tensor.name for tensor in model.graph.initializer} - before, sink)
+        copy_others(model, weights, {tensor.name for tensor in model.graph.initializer} - before, sink)
     graph.write_bytes(model.SerializeToString())
 
 

@@ -6,13 +6,12 @@ A folder is complete or not there: it is made beside its place and then renamed.
 """
 
 import hashlib
-import os
 from functools import lru_cache
 from pathlib import Path
 
 import kernels
 from appliance.backends.tvm.limits import PINS
-from models.files import sync_folder
+from models.files import sync_file, sync_folder
 
 WEIGHTS_FILE, LIBRARY_FILE = "weights.bin", "step.so"
 
@@ -42,12 +41,6 @@ def settle(unfinished: Path, folder: Path) -> None:
         if not is_made(folder):
             raise
     sync_folder(folder.parent)
-
-
-def sync_file(path: Path) -> None:
-    """Make what was written to a file durable."""
-    with path.open("rb") as stream:
-        os.fsync(stream.fileno())
 
 
 @lru_cache(maxsize=1)

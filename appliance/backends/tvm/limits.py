@@ -1,7 +1,6 @@
 """What the daemon and the worker must agree on about this backend. Imports no native library."""
 
 from collections.abc import Set
-from importlib.metadata import PackageNotFoundError, version
 
 from appliance.core.hardware import Instruction
 
@@ -41,11 +40,3 @@ INSTRUCTION_SETS = tuple(name for name, _ in _PATHS)
 def instruction_set_for(instructions: Set[Instruction]) -> str | None:
     """Return the best set of `kernels.instruction_sets` that the processor has, None where it has none of them."""
     return next((name for name, needed in _PATHS if needed <= instructions), None)
-
-
-def installed(distribution: str) -> str | None:
-    """Return the version of a distribution, None where it is not installed."""
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None

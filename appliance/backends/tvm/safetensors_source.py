@@ -4,7 +4,6 @@ What the kernels cannot compute exactly is refused with its reason, never approx
 Source: transformers, the models and configurations of Llama, Mistral, Qwen2 and Qwen3.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,33 +18,13 @@ from kernels.quantization import Bits, FloatArray, Weights, quantize_weights
 from kernels.shape import DecoderShape, Heads
 from models.formats.float_tensors import FLOAT_TYPES, as_float32
 from models.formats.folder_config import config_folder
-from models.formats.safetensors import SafetensorsError, SafetensorsTensor
-from models.formats.safetensors_files import read_tensors, weight_files
+from models.formats.safetensors import SafetensorsError
+from models.formats.safetensors_files import StoredTensor, read_tensors, weight_files
+from models.formats.tensor_names import NOT_LEARNED, OUTPUT, gguf_name
 
 _FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 _HEAD_SIZES = {"qwen3": 128}
 """Where the configuration need not say it and it is not the width's share."""
-
-_OUTSIDE = {
-    "model.embed_tokens.weight": "token_embd.weight",
-    "model.norm.weight": "output_norm.weight",
-    "lm_head.weight": "output.weight",
-}
-_INSIDE = {
-    "input_layernorm": "attn_norm",
-    "post_attention_layernorm": "ffn_norm",
-    "self_attn.q_proj": "attn_q",
-    "self_attn.k_proj": "attn_k",
-    "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj": "attn_output",
-    "self_attn.q_norm": "attn_q_norm",
-    "self_attn.k_norm": "attn_k_norm",
-    "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down",
-}
-_LAYER = re.compile(r"model\.layers\.(0|[1-9]\d{0,3})\.(.+)\.(weight|bias)")
-_NOT_LEARNED = ".rotary_emb.inv_freq"
 
 _Count = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 
@@ -173,25 +152,13 @@ def _check_window(config: _Config) -> None:
         raise NotServable(f"its layers see only a window of {window} tokens, which our kernels do not compute yet")
 
 
-def _renamed(
-    found: Mapping[str, tuple[Path, SafetensorsTensor]], *, is_tied: bool
-) -> dict[str, tuple[Path, SafetensorsTensor]]:
-    """Return tensors by the names that they would have in a GGUF file; what is unknown keeps its own.
-
-    Some files hold the head once more although the embedding is it.
-    """
-    renamed: dict[str, tuple[Path, SafetensorsTensor]] = {}
+def _renamed(found: Mapping[str, StoredTensor], *, is_tied: bool) -> dict[str, StoredTensor]:
+    """Return tensors by the names that they would have in a GGUF file; what is unknown keeps its own."""
+    renamed: dict[str, StoredTensor] = {}
     for name, place in found.items():
-        if name.endswith(_NOT_LEARNED) or (is_tied and name == "lm_head.weight"):
+        if name.endswith(NOT_LEARNED) or (is_tied and name == OUTPUT):
             continue
         if place[1].dtype not in FLOAT_TYPES:
             raise NotServable(f"its tensor {name!r} is {place[1].dtype}, not a float of 16 bits or more")
-        renamed[_name_of(name)] = place
+        renamed[gguf_name(name) or name] = place
     return renamed
-
-
-def _name_of(name: str) -> str:
-    layer = _LAYER.fullmatch(name)
-    if layer is None or layer[2] not in _INSIDE:
-        return _OUTSIDE.get(name, name)
-    return f"blk.{layer[1]}.{_INSIDE[layer[2]]}.{layer[3]}"

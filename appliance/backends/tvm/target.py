@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from appliance.backends.tvm.child import make
-from appliance.backends.tvm.folders import LIBRARY_FILE, folder_in, is_made, settle, sync_file
+from appliance.backends.tvm.folders import LIBRARY_FILE, folder_in, is_made, settle
 from appliance.backends.tvm.limits import FORMATS
 from appliance.backends.tvm.linker import has_linker
 from appliance.backends.tvm.record import Record, chosen_bits, read_record, tiles_for, write_record
@@ -18,6 +18,7 @@ from appliance.core.kernels import KernelSpeed, MatrixTile
 from appliance.errors import BackendError, ModelNotFound
 from kernels.quantization import Bits
 from kernels.shape import DecoderShape
+from models.files import sync_file
 from models.manifest import ModelManifest
 from models.store.store import ModelStore
 
