@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from appliance.backends.prior import Predicted, Work
 from appliance.core.hardware import HardwareSnapshot, Instruction
 from appliance.core.plan import Artefact, BackendDescriptor, MemoryEstimate, StepLimits
 from models.manifest import ModelDetails
@@ -33,6 +34,19 @@ class EngineInstructions(msgspec.Struct, frozen=True, kw_only=True):
     timings: tuple[KernelTiming, ...] = ()
 
 
+class Preparation(msgspec.Struct, frozen=True, kw_only=True):
+    """What has to be made of a model's files before a backend runs them, beside the files themselves.
+
+    `missing` says what there is not yet, and `mend` is the command that makes it. `quantization` is that of the weights
+    where they are quantized anew for it.
+    """
+
+    is_done: bool
+    missing: str
+    mend: str
+    quantization: str | None = None
+
+
 class Description(Protocol):
     """The daemon's side of a backend."""
 
@@ -46,6 +60,17 @@ class Description(Protocol):
         self, artefact: Artefact, details: ModelDetails | None, limits: StepLimits, kv_type: str
     ) -> MemoryEstimate:
         """Return what the model will need, from what its files say, with one of the `kv_types`. Pure."""
+
+    def refusal(self, details: ModelDetails | None) -> str | None:
+        """Return why the backend does not run this model, though it reads its format; None where it does. Pure."""
+
+    def preparation(
+        self, model: str, artefact: Artefact, details: ModelDetails | None, snapshot: HardwareSnapshot
+    ) -> Preparation | None:
+        """Return what has to be made of the files first, None where they run as they are. Looks at the disk."""
+
+    def prior(self, work: Work) -> Predicted | None:
+        """Return how fast it should run, until that is measured; None where nothing can be said. Pure."""
 
     def instructions(self, timeout_s: float) -> EngineInstructions | None:
         """Return what the installed library was compiled for, None where that does not matter or it is not installed.

@@ -5,8 +5,9 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from appliance.backends.description import EngineInstructions
+from appliance.backends.description import EngineInstructions, Preparation
 from appliance.backends.echo_templates import EchoChat
+from appliance.backends.prior import Predicted, Work
 from appliance.core.hardware import HardwareSnapshot
 from appliance.core.plan import Artefact, BackendDescriptor, MemoryEstimate, StepLimits
 from appliance.core.traits import ModelTask
@@ -88,6 +89,20 @@ class EchoDescription:
         return MemoryEstimate(
             weights_bytes=weights_bytes, kv_bytes_per_token=KV_BYTES_PER_TOKEN, kv_type=kv_type, scratch_bytes=0
         )
+
+    def refusal(self, details: ModelDetails | None) -> str | None:
+        """Return None: it repeats for everybody."""
+        return None
+
+    def preparation(
+        self, model: str, artefact: Artefact, details: ModelDetails | None, snapshot: HardwareSnapshot
+    ) -> Preparation | None:
+        """Return None: it reads no files."""
+        return None
+
+    def prior(self, work: Work) -> Predicted | None:
+        """Return None: it is as fast as its options say."""
+        return None
 
     def instructions(self, timeout_s: float) -> EngineInstructions | None:
         """Return None: nothing of it is compiled."""

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-from appliance.backends.description import Description, EngineInstructions
+from appliance.backends.description import Description, EngineInstructions, Preparation
 from appliance.backends.echo_description import EchoDescription
 from appliance.backends.llama_cpp.description import LlamaCppDescription
 from appliance.backends.onnx.description import OnnxDescription
 from appliance.backends.onnx.workshop import OnnxWorkshop
+from appliance.backends.prior import Predicted, Work
 from appliance.backends.tvm import adoption
 from appliance.backends.tvm.description import TvmDescription
 from appliance.backends.tvm.limits import FORMATS
@@ -31,12 +32,6 @@ def descriptors(snapshot: HardwareSnapshot) -> tuple[BackendDescriptor, ...]:
     return tuple(description.descriptor(snapshot) for description in _DESCRIPTIONS.values())
 
 
-def adopted_by(artefact: Artefact, snapshot: HardwareSnapshot) -> str | None:
-    """Return the backend that the model was made ready for, None where there is none."""
-    is_adopted = artefact.format in FORMATS and adoption.is_adopted(artefact, snapshot.processor.instructions)
-    return "tvm" if is_adopted else None
-
-
 def wants_adoption(artefact: Artefact, details: ModelDetails, snapshot: HardwareSnapshot) -> bool:
     """Return whether a new model should be made ready for a backend that is faster here."""
     if artefact.format not in FORMATS or _DESCRIPTIONS["tvm"].descriptor(snapshot).state != "ready":
@@ -59,6 +54,23 @@ def estimate(
 ) -> MemoryEstimate:
     """Return what a model will need on that backend."""
     return _DESCRIPTIONS[backend].estimate(artefact, details, limits, kv_type)
+
+
+def refusal(backend: str, details: ModelDetails | None) -> str | None:
+    """Return why that backend does not run a model though it reads its format, None where it does."""
+    return _DESCRIPTIONS[backend].refusal(details)
+
+
+def preparation(
+    backend: str, model: str, artefact: Artefact, details: ModelDetails | None, snapshot: HardwareSnapshot
+) -> Preparation | None:
+    """Return what has to be made of a model's files for that backend, None where they run as they are."""
+    return _DESCRIPTIONS[backend].preparation(model, artefact, details, snapshot)
+
+
+def prior(backend: str, work: Work) -> Predicted | None:
+    """Return how fast a model should be there, as long as nobody has measured it."""
+    return _DESCRIPTIONS[backend].prior(work)
 
 
 def versions() -> dict[str, str | None]:

@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from .measurement import Measurement
+
 Purpose = Literal["chat", "code", "tools", "embeddings", "rerank"]
 """What a model is wanted for."""
 
@@ -28,8 +30,8 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
     """How a model fits this machine now: one that is installed, or one of the catalogue in the usual quantization.
 
     `max_context_tokens` None: not even a short context fits. `speed` None: it is not a model that writes, or nothing
-    here runs it. `name_note` says what is wrong with the name, `licence_note` what the licence asks. `notes` say what
-    was estimated, and from what.
+    here runs it; `measured` is what was really found of one that is installed. `name_note` says what is wrong with the
+    name, `licence_note` what the licence asks. `notes` say what was estimated, and from what.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Fit(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: tuple[str, ...]
     name_note: str | None
     notes: tuple[str, ...]
+    measured: Measurement | None = None
 
 
 class CatalogueItem(msgspec.Struct, frozen=True, kw_only=True):

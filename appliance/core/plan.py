@@ -4,7 +4,9 @@ from typing import Literal
 
 import msgspec
 
+from appliance.core.devices import EngineDevice
 from appliance.core.hardware import Accelerator, Instruction
+from appliance.core.measurement import ModelSpeed
 
 
 class Artefact(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +26,8 @@ class BackendDescriptor(msgspec.Struct, frozen=True, kw_only=True):
     """What one backend is on this machine: whether it can run, why not, and the exact command that mends it.
 
     `kv_types` are those that keys and values can have there, its own choice first. `architectures` None: the library
-    knows by itself which ones it runs. `drawback` is what it does less well here than it could, and `mend` mends.
+    knows by itself which ones it runs. `drawback` is what it does less well here than it could, and `mend` mends. The
+    `gpus` are those of the `devices` on which it places layers of a model one by one.
     """
 
     name: str
@@ -37,6 +40,7 @@ class BackendDescriptor(msgspec.Struct, frozen=True, kw_only=True):
     version: str | None
     architectures: frozenset[str] | None = None
     drawback: str | None = None
+    gpus: tuple[EngineDevice, ...] = ()
 
 
 class SnapshotTiers(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,14 +57,19 @@ class SnapshotTiers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a worker needs to load a model, and why it was chosen so.
+    """Everything a worker needs to load a model, and why it was chosen so: the first reason is that for the backend.
+
+    `variant` is what a name forces this way of running the model with, `expected` how fast it was measured or predicted
+    to be.
 
     `context_tokens` limits one sequence, `kv_capacity_tokens` all sequences together; `estimated_bytes` is the memory
     of weights, KV cache and scratch; `step_time_target_s` bounds a step while other sequences decode. A library that
-    can compute in several places chooses among the `accelerators` of the machine when it loads: `provider` names the
-    place, and `provider_fallback` says what happens when it does not work. One that is compiled for the processor is
-    compiled for its `instructions`. The worker measures the `thread_candidates`, the planned number first; there are
-    none where the threads are known or set.
+    can compute in several places chooses among the `accelerators` of the machine when it loads, and `provider` names
+    the place. One that places layers has `gpu_layers` of them on `device`, one of the `gpus`, where they take
+    `device_bytes`; those of the `gpus` that were never tried are tried first. `device_fallback` says what happens when
+    a model is computed elsewhere than planned, `device_problem` why the plan itself is not what was wanted. A library
+    that is compiled for the processor is compiled for its `instructions`. The worker measures the `thread_candidates`,
+    the planned number first; there are none where the threads are known or set.
     """
 
     model: str
@@ -80,11 +89,16 @@ class LoadPlan(msgspec.Struct, frozen=True, kw_only=True):
     estimated_bytes: int
     reasons: tuple[str, ...]
     provider: str = "auto"
-    provider_fallback: Literal["allow", "warn", "refuse"] = "warn"
+    device_fallback: Literal["allow", "warn", "refuse"] = "warn"
+    device_problem: str | None = None
+    device_bytes: int = 0
+    gpus: tuple[EngineDevice, ...] = ()
     accelerators: tuple[Accelerator, ...] = ()
     instructions: frozenset[Instruction] = frozenset()
     snapshots: SnapshotTiers = SnapshotTiers()
     thread_candidates: tuple[int, ...] = ()
+    variant: str = ""
+    expected: ModelSpeed | None = None
 
 
 class StepLimits(msgspec.Struct, frozen=True, kw_only=True):

@@ -73,7 +73,7 @@ class ModelCare:
         return msgspec.to_builtins(kept)  # type: ignore[no-any-return]  # a struct becomes a dict
 
     async def _keep(self, made: MadeModel, tell: Tell) -> KeptModel:
-        order = AddModel(path=made.folder, name=made.name, copy=True)
+        order = AddModel(path=made.folder, name=made.name, copy=True, made_of=made.made_of)
         last: ProgressEvent | None = None
         async for last in self.add(order):
             if isinstance(last, Progress):
@@ -129,10 +129,14 @@ class ModelCare:
 
     async def keep_compiled(self, job: Job, result: JsonObject, tell: Tell = tell_nobody) -> JsonObject:
         """Let what is in memory of a model that was compiled move to where it runs from now on."""
-        for status in self._scheduler.status():
-            if status.name.partition("@")[0] == result["model"] and status.backend != self._backend(status.name):
-                self._scheduler.renew(status.name)
+        self.move(str(result["model"]))
         return result
+
+    def move(self, canonical: str) -> None:
+        """Let what is in memory of a model go where it would be loaded now; answers under way end where they are."""
+        for status in self._scheduler.status():
+            if status.name.partition("@")[0] == canonical and status.backend != self._backend(status.name):
+                self._scheduler.renew(status.name)
 
     def _backend(self, name: str) -> str | None:
         """Return where a model would run if it were loaded now."""

@@ -6,17 +6,22 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from appliance.backends.asked import Asked, MachineNow
 from appliance.core.catalogue import CatalogueAnswer, CatalogueItem, Fit, ImportCatalogue, ImportedCatalogue
 from appliance.errors import InvalidRequest, ModelNotFound
 from models.catalogue.catalogue import Catalogue, CatalogueError, Chosen
 from models.catalogue.imported import ImportedCatalogues
 from models.errors import StoreError
 from models.finding.facts import ModelFacts, read_facts
+from models.manifest import ModelManifest
 
-from .fit import MachineNow, fit, subject_of_entry, subject_of_installed
+from .fit import fit, subject_of_entry, subject_of_installed
 from .installed import Installed
 from .recommend import Wish, recommend
 from .store_errors import store_errors
+
+Ask = Callable[[str, ModelManifest, str | None], Asked]
+"""`(model, manifest, variant)`: what would be run under the name of an installed model."""
 
 
 class CatalogueService:
@@ -27,10 +32,12 @@ class CatalogueService:
         catalogues: ImportedCatalogues,
         installed: Installed,
         machine: Callable[[], MachineNow],
+        asked: Ask,
     ) -> None:
         self._catalogues = catalogues
         self._installed = installed
         self._machine = machine
+        self._asked = asked
 
     def search(self, wish: Wish) -> CatalogueAnswer:
         """Return the models that are meant, the best for this machine first."""
@@ -50,13 +57,13 @@ class CatalogueService:
         except ModelNotFound as missing:
             return self._fit_of_catalogue(name, missing)
         manifest = self._installed.manifest(canonical)
-        artefact = self._installed.artefact(canonical)
+        asked = self._asked(canonical, manifest, canonical.partition("@")[2] or None)
         notes: tuple[str, ...] = ()
         try:
-            facts = read_facts(manifest, Path(artefact.path))
+            facts = read_facts(manifest, Path(asked.forms[0].artefact.path))
         except StoreError as error:  # a file that was moved away still has a name here, and its details
             facts, notes = ModelFacts({}, None, False), (str(error),)
-        subject = subject_of_installed(canonical, manifest, artefact, facts)
+        subject = subject_of_installed(canonical, manifest, asked, facts)
         return fit(dataclasses.replace(subject, notes=notes), self._machine())
 
     def reference_for(self, name: str) -> Chosen:

@@ -144,6 +144,7 @@ class Installed:
             choice=manifest.choice,
             version=manifest.version,
             alias_of=manifest.alias_of,
+            backend=plan.backend if plan else None,
             problems=tuple(self._store.changed_files(manifest)),
             provenance=provenance_view(manifest.provenance),
             name_note=check_name(canonical, evidence_of(manifest)),

@@ -1,24 +1,27 @@
 """How an installed model would be run now: gathers what the pure choice in `backends` needs."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from msgspec.structs import replace
 
-from appliance.backends.registry import adopted_by
-from appliance.backends.select import select
+from appliance.backends.asked import Asked, Forced, MachineNow, Measured, nothing_measured
+from appliance.backends.select import explain, select
 from appliance.caches.kv_disk import KvDisk
 from appliance.core.events import ModelStateChanged, SystemEvent
 from appliance.core.fingerprint import kv_fingerprint
 from appliance.core.hardware import Bandwidth, HardwareSnapshot
-from appliance.core.plan import Artefact, BackendDescriptor, LoadPlan
-from appliance.errors import BackendError, ModelNotFound
+from appliance.core.measurement import Explanation
+from appliance.core.plan import BackendDescriptor, LoadPlan
+from appliance.errors import BackendError
 from appliance.service.calibrations import Calibrations
 from appliance.settings import Settings
 from models.manifest import ModelManifest
 from models.store.store import ModelStore
 
-from .fit import MachineNow
-from .installed import artefact_of
+from .devices import Devices
+from .forms import Forms
+from .installed import name_of
 
 
 class Planner:
@@ -33,9 +36,11 @@ class Planner:
         memory: Callable[[], int],
         kv_disk: KvDisk | None = None,
         calibrations: Calibrations | None = None,
+        measured: Measured = nothing_measured,
+        devices: Devices | None = None,
     ) -> None:
         """Without `kv_disk`, nothing that a model computes is to be kept on disk; without `calibrations`, no threads
-        are to be measured."""
+        are to be measured; without `devices`, GPUs are as the descriptors say."""
         self._store = store
         self._snapshot = snapshot
         self._descriptors = descriptors
@@ -43,26 +48,36 @@ class Planner:
         self._memory = memory
         self._kv_disk = kv_disk
         self._calibrations = calibrations
+        self._measured = measured
+        self._devices = devices
+        self._forms = Forms(store)
         self._held_bytes: dict[str, int] = {}
         self._fingerprints: dict[str, str] = {}
+        self._planned: dict[str, tuple[str, str]] = {}
 
     def plan(self, model: str, manifest: ModelManifest, variant: str | None) -> LoadPlan:
         """Return the plan. Raises: ModelNotFound (the variant), BackendError, DoesNotFit."""
         if changed := self._store.changed_files(manifest):
             raise BackendError(f"model {model!r} is not what was added; add it again ({'; '.join(changed)})")
-        artefact = artefact_of(self._store, manifest)
-        plan = select(
-            model,
-            artefact,
-            manifest.details,
-            self._snapshot,
-            self._able(model, manifest, variant, artefact),
-            self._settings.engine,
-            self._settings.kv,
-            memory_available_bytes=self.available_bytes(),
-            memory_reserve_ratio=self._settings.scheduler.memory_reserve_ratio,
+        asked = self.asked(model, manifest, variant)
+        plan = select(asked, self.machine_now(None, model))
+        if model not in self._held_bytes:
+            self._planned[model] = plan.artefact.digest, plan.backend
+        return self._completed(asked, plan)
+
+    def explain(self, model: str, manifest: ModelManifest, variant: str | None) -> Explanation:
+        """Return what would be taken now, and why not the others. Raises: ModelNotFound (the variant)."""
+        asked = self.asked(model, manifest, variant)
+        return explain(asked, self.machine_now(None, model), partial(self._completed, asked))
+
+    def asked(self, model: str, manifest: ModelManifest, variant: str | None) -> Asked:
+        """Return what a name asks for: the model in all its forms, and what leaves it no choice."""
+        return Asked(
+            model=model,
+            forms=self._forms.of(model.partition("@")[0], manifest),
+            forced=self._forced(manifest, variant),
+            serving=self._planned.get(model) if model in self._held_bytes else None,
         )
-        return self._with_threads(self._with_place_on_disk(plan)) if manifest.details.task == "generate" else plan
 
     def available_bytes(self) -> int:
         """Return the memory that is free, or would be if every loaded model left."""
@@ -73,9 +88,13 @@ class Planner:
         reserve_bytes = int(self._settings.scheduler.memory_reserve_ratio * self._snapshot.memory.total_bytes)
         return self.available_bytes() - reserve_bytes
 
-    def machine_now(self, bandwidth: Bandwidth | None) -> MachineNow:
-        """Return what decides which models fit at this moment, with how fast memory was found to be read."""
-        return MachineNow(self._snapshot, self._descriptors, self._settings, self.budget_bytes(), bandwidth)
+    def machine_now(self, bandwidth: Bandwidth | None, model: str = "") -> MachineNow:
+        """Return what decides which models fit at this moment, with how fast memory was found to be read.
+
+        What `model` holds of a GPU, if it is loaded, counts as free.
+        """
+        now = self._devices.describe(model, self._descriptors) if self._devices is not None else self._descriptors
+        return MachineNow(self._snapshot, now, self._settings, self.budget_bytes(), bandwidth, self._measured)
 
     def fingerprints(self) -> frozenset[str]:
         """Return the name of every folder of kept prefixes that an installed model could use. From any thread."""
@@ -94,6 +113,18 @@ class Planner:
             if event.state == "ready" and event.memory_bytes is not None:
                 self._held_bytes[event.model] = event.memory_bytes
 
+    def _forced(self, manifest: ModelManifest, variant: str | None) -> Forced | None:
+        """Return what the name asks for or, where it asks for nothing, what the settings have for it."""
+        if variant is not None:
+            return Forced(variant=variant, by="name")
+        variants = self._settings.models.variants
+        wanted = variants.get(name_of(manifest))
+        return None if wanted is None or wanted == "auto" else Forced(variant=wanted, by="setting")
+
+    def _completed(self, asked: Asked, plan: LoadPlan) -> LoadPlan:
+        """Return the plan with its place on disk and the threads that are known or to be tried, if the model writes."""
+        return self._with_threads(self._with_place_on_disk(plan)) if asked.task == "generate" else plan
+
     def _with_place_on_disk(self, plan: LoadPlan) -> LoadPlan:
         if self._kv_disk is None:
             return plan
@@ -103,24 +134,9 @@ class Planner:
         return replace(plan, snapshots=self._kv_disk.place(plan.snapshots, name, loaded))
 
     def _with_threads(self, plan: LoadPlan) -> LoadPlan:
-        if self._calibrations is None or self._settings.engine.threads is not None:
-            return plan
+        if self._calibrations is None or self._settings.engine.threads is not None or plan.gpu_layers:
+            return plan  # what threads are worth beside a GPU says nothing of the processor alone
         return self._calibrations.apply(plan)
-
-    def _able(
-        self, model: str, manifest: ModelManifest, variant: str | None, artefact: Artefact
-    ) -> Sequence[BackendDescriptor]:
-        """Return the backends that the variant leaves: the one that it names, or all when it names the file's own.
-
-        First stands the one that the model was made ready for.
-        """
-        if variant is None or variant == manifest.details.quantization:
-            adopted = adopted_by(artefact, self._snapshot) if self._settings.engine.kernels == "auto" else None
-            return sorted(self._descriptors, key=lambda descriptor: descriptor.name != adopted)
-        named = [descriptor for descriptor in self._descriptors if descriptor.name == variant]
-        if not named:
-            raise ModelNotFound(f"{model!r}: there is no variant {variant!r} of this model", param="model")
-        return named
 
 
 def _fingerprint(digest: str, descriptor: BackendDescriptor, kv_type: str) -> str:

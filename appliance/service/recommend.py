@@ -13,7 +13,10 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from appliance.backends.select import Requirement, require
+from appliance.backends.asked import MachineNow
+from appliance.backends.limits import least_bytes
+from appliance.backends.options import Option
+from appliance.backends.select import best
 from appliance.core.catalogue import CatalogueItem, Purpose, Speed
 from appliance.core.template_families import GENERIC
 from appliance.core.units import format_bytes
@@ -22,7 +25,7 @@ from models.catalogue.catalogue import CatalogueModel, CatalogueSource, Chosen, 
 from models.catalogue.licences import Verdict
 from models.catalogue.licences import check as check_licence
 
-from .fit import MachineNow, Subject, memory_bytes, prompt_speed_of, speed_of, subject_of_entry
+from .fit import Subject, speed_of, subject_of_entry
 
 _CONTEXT_TOKENS = 8192
 _COMFORTABLE_TOKENS_PER_S = {"chat": 10.0, "code": 15.0, "tools": 15.0}
@@ -53,7 +56,7 @@ class _Option:
 
     chosen: Chosen
     subject: Subject
-    required: Requirement
+    way: Option
     needed_bytes: int
     context_tokens: int
 
@@ -144,16 +147,9 @@ def _finer(option: _Option, entry: Entry, source: CatalogueSource, machine: Mach
 def _as(entry: Entry, source: CatalogueSource, quantization: str | None, machine: MachineNow) -> _Option:
     chosen = chosen_of(entry, source, quantization)
     subject = subject_of_entry(entry, source, quantization, chosen.reference)
-    required = require(
-        subject.name,
-        subject.artefact,
-        subject.details,
-        machine.snapshot,
-        machine.descriptors,
-        machine.settings.engine,
-    )
+    way = best(subject.asked, machine)
     context_tokens = min(_CONTEXT_TOKENS, entry.model.context_length_tokens or _CONTEXT_TOKENS)
-    return _Option(chosen, subject, required, memory_bytes(required, context_tokens), context_tokens)
+    return _Option(chosen, subject, way, least_bytes(way.need, context_tokens), context_tokens)
 
 
 def _capability(model: CatalogueModel, purpose: str) -> float:
@@ -184,10 +180,10 @@ def _judge_running(option: _Option, machine: MachineNow, purpose: str, judgement
         judgement.add(-0.5, "that leaves little for a longer context or a second model")
     if option.chosen.quantization in _LESSER:
         judgement.add(-0.5, "a finer quantization does not fit, and this one loses more")
-    speed = speed_of(option.subject, option.required, machine)
+    speed, predicted = speed_of(option.way), option.way.predicted
     if speed is None:
-        wanted, found = _COMFORTABLE_INPUT_TOKENS_PER_S, prompt_speed_of(option.subject, option.required, machine)
-        what = "reads"
+        found = predicted.speed.prefill[-1].tokens_per_s if predicted is not None else 0.0
+        wanted, what = _COMFORTABLE_INPUT_TOKENS_PER_S, "reads"
     else:
         thinks = "reasoning" in option.subject.capabilities
         wanted = _COMFORTABLE_TOKENS_PER_S.get(purpose, 10.0) * (_THINKING_FACTOR if thinks else 1.0)

@@ -2,10 +2,14 @@
 
 import sys
 
-from appliance.backends.description import EngineInstructions
+from appliance.backends.description import EngineInstructions, Preparation
+from appliance.backends.distributions import installed_version
+from appliance.backends.prior import Predicted, Work, predict
+from appliance.backends.tvm import adoption
 from appliance.backends.tvm.estimate import estimate
-from appliance.backends.tvm.limits import ARCHITECTURES, FORMATS, KV_BYTES_OF_32, PINS, installed, instruction_set_for
+from appliance.backends.tvm.limits import ARCHITECTURES, FORMATS, KV_BYTES_OF_32, PINS, instruction_set_for
 from appliance.backends.tvm.linker import has_linker, install_command
+from appliance.backends.tvm.rates import rates_on
 from appliance.core.hardware import HardwareSnapshot
 from appliance.core.plan import Artefact, BackendDescriptor, MemoryEstimate, StepLimits
 from models.manifest import ModelDetails
@@ -16,7 +20,8 @@ class TvmDescription:
 
     def descriptor(self, snapshot: HardwareSnapshot) -> BackendDescriptor:
         """Return whether the pinned libraries are installed, and the processor is one that the kernels know."""
-        wrong = {name: installed(name) for name, pinned in PINS.items() if installed(name) != pinned}
+        versions = {name: installed_version(name) for name in PINS}
+        wrong = {name: version for name, version in versions.items() if version != PINS[name]}
         instruction_set = instruction_set_for(snapshot.processor.instructions)
         message = f"our kernels for {instruction_set}, compiled by TVM {PINS['apache-tvm']}"
         mend = drawback = None
@@ -44,13 +49,39 @@ class TvmDescription:
 
     def version(self) -> str | None:
         """Return the version of the compiler."""
-        return installed("apache-tvm")
+        return installed_version("apache-tvm")
 
     def estimate(
         self, artefact: Artefact, details: ModelDetails | None, limits: StepLimits, kv_type: str
     ) -> MemoryEstimate:
         """Return the memory that the model will need."""
         return estimate(details, limits, kv_type)
+
+    def refusal(self, details: ModelDetails | None) -> str | None:
+        """Return what of the model the kernels do not know."""
+        if details is None:
+            return None
+        if details.task != "generate":
+            return "our kernels run models that write, not those that embed or score"
+        if details.architecture is not None and details.architecture not in ARCHITECTURES:
+            return f"the architecture {details.architecture!r} is not one that tvm runs"
+        return "our kernels run no mixtures of experts" if details.num_experts else None
+
+    def preparation(
+        self, model: str, artefact: Artefact, details: ModelDetails | None, snapshot: HardwareSnapshot
+    ) -> Preparation | None:
+        """Return what is to be compiled, or is."""
+        instructions = snapshot.processor.instructions
+        return Preparation(
+            is_done=adoption.is_adopted(artefact, instructions),
+            missing=f"it is not compiled for {instruction_set_for(instructions)} yet",
+            mend=f"appliance kernels compile {model}",
+            quantization=adoption.made_quantization(artefact, details),
+        )
+
+    def prior(self, work: Work) -> Predicted | None:
+        """Return the speed that our kernels should have."""
+        return predict(work, rates_on(work.snapshot.processor.instructions))
 
     def instructions(self, timeout_s: float) -> EngineInstructions | None:
         """Return None: the kernels are compiled for the very processor."""

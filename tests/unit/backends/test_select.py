@@ -1,49 +1,34 @@
+"""The plan that comes of a choice: context, room, limits, and what is said where nothing can be run."""
+
 import pytest
 from msgspec.structs import replace
 
+from appliance.backends.asked import Form
 from appliance.backends.registry import descriptors
 from appliance.backends.select import select
-from appliance.core.plan import Artefact, LoadPlan
+from appliance.core.devices import DeviceTrial, EngineDevice
+from appliance.core.plan import Artefact, BackendDescriptor, LoadPlan
 from appliance.errors import BackendError, DoesNotFit
-from appliance.settings import EngineSettings, KvSettings
+from appliance.settings import EngineSettings, KvSettings, Settings
 from models.manifest import ModelDetails
-from tests.fakes import machine
-
-GIB = 2**30
-GGUF = Artefact(format="gguf", path="model.gguf", digest="")
-MACHINE = machine(usable_cores=3, memory_bytes=10 * GIB)
-# The shape of a model with seven billion parameters: 128 KiB of KV cache a token.
-SEVEN_B = ModelDetails(
-    weights_bytes=4 * GIB,
-    context_length_tokens=131_072,
-    embedding_length=4096,
-    total_kv_heads=256,
-    key_length=128,
-    value_length=128,
-    feed_forward_length=14_336,
-    vocab_size=128_256,
-)
-HALF_B = replace(SEVEN_B, weights_bytes=GIB // 3, total_kv_heads=48, key_length=64, value_length=64)
+from tests.unit.backends.ways import GGUF, GIB, HALF_B, MACHINE, SEVEN_B, asked, form, now
 
 
 def choose(
     details: ModelDetails | None,
     available_gib: float,
-    settings: EngineSettings | None = None,
+    engine: EngineSettings | None = None,
     artefact: Artefact = GGUF,
     kv: KvSettings | None = None,
 ) -> LoadPlan:
-    return select(
-        "qwen3",
-        artefact,
-        details,
-        MACHINE,
-        descriptors(MACHINE),
-        settings or EngineSettings(),
-        kv or KvSettings(),
-        memory_available_bytes=int(available_gib * GIB),
-        memory_reserve_ratio=0.2,
-    )
+    """Plan on a machine that leaves a fifth of its ten GiB free."""
+    settings = Settings(engine=engine or EngineSettings(), kv=kv or KvSettings())
+    machine = now(budget_bytes=int((available_gib - 2) * GIB), settings=settings)
+    return select(asked(of_files(details, artefact)), machine)
+
+
+def of_files(details: ModelDetails | None, artefact: Artefact) -> Form:
+    return Form(model="qwen3", artefact=artefact, details=details)
 
 
 @pytest.mark.parametrize(
@@ -56,8 +41,8 @@ def choose(
         (HALF_B, 10, EngineSettings(context_tokens=200_000), 131_072, 131_072, "the model's own"),
         (HALF_B, 10, EngineSettings(context_tokens=4096, kv_capacity_tokens=8192), 4096, 8192, "set"),
         (HALF_B, 10, EngineSettings(context_tokens=4096, kv_capacity_tokens=512), 4096, 4096, "set"),
-        (SEVEN_B, 7.5, EngineSettings(), 10_240, 10_240, "what the memory holds"),
-        (SEVEN_B, 7.5, EngineSettings(context_tokens=1024), 1024, 5120, "set"),
+        (SEVEN_B, 7.5, EngineSettings(), 9728, 9728, "what the memory holds"),
+        (SEVEN_B, 7.5, EngineSettings(context_tokens=1024), 1024, 4864, "set"),
     ],
 )
 def test_the_context_is_the_smallest_of_what_the_model_the_settings_and_the_memory_allow(
@@ -75,8 +60,8 @@ def test_threads_are_the_usable_cores_unless_they_are_set() -> None:
 
 
 def test_a_plan_carries_what_computes_it_and_what_happens_where_that_fails() -> None:
-    plan = choose(HALF_B, 10, EngineSettings(provider="cuda", provider_fallback="refuse"))
-    assert (plan.provider, plan.provider_fallback, plan.accelerators) == ("cuda", "refuse", MACHINE.accelerators)
+    plan = choose(HALF_B, 10, EngineSettings(provider="cuda", device_fallback="refuse"))
+    assert (plan.provider, plan.device_fallback, plan.accelerators) == ("cuda", "refuse", MACHINE.accelerators)
 
 
 def test_a_model_that_does_not_fit_is_refused_with_both_numbers_and_what_to_do() -> None:
@@ -94,32 +79,12 @@ def test_an_unavailable_backend_is_named_with_the_command_that_mends_it() -> Non
         replace(d, state="unavailable", message="not installed", mend="pip install it") for d in descriptors(MACHINE)
     ]
     with pytest.raises(BackendError, match="llama_cpp: not installed; mend it with: pip install it"):
-        select(
-            "qwen3",
-            GGUF,
-            HALF_B,
-            MACHINE,
-            missing,
-            EngineSettings(),
-            KvSettings(),
-            memory_available_bytes=GIB,
-            memory_reserve_ratio=0,
-        )
+        select(asked(form(HALF_B)), now(backends=missing))
 
 
 def test_a_format_that_no_backend_runs_is_refused() -> None:
     with pytest.raises(BackendError, match="no backend runs"):
-        select(
-            "x",
-            GGUF,
-            None,
-            MACHINE,
-            [],
-            EngineSettings(),
-            KvSettings(),
-            memory_available_bytes=GIB,
-            memory_reserve_ratio=0,
-        )
+        select(asked(form(None)), now(backends=[]))
 
 
 def test_an_echo_model_needs_no_details() -> None:
@@ -188,31 +153,66 @@ def test_what_only_other_machines_or_formats_could_run_is_to_be_converted() -> N
     without = [each for each in descriptors(MACHINE) if each.name != "tvm"]
     kernels = replace(next(each for each in descriptors(MACHINE) if each.name == "tvm"), state="unavailable", mend=None)
     with pytest.raises(BackendError, match=f"needs the backend tvm: .*; {CONVERT}"):
-        select(
-            "mine",
-            FOLDER,
-            replace(HALF_B, architecture="qwen2"),
-            MACHINE,
-            [*without, kernels],
-            EngineSettings(),
-            KvSettings(),
-            memory_available_bytes=10 * GIB,
-            memory_reserve_ratio=0.2,
-        )
+        select(asked(of_files(replace(HALF_B, architecture="qwen2"), FOLDER)), now(backends=[*without, kernels]))
 
 
 def test_weights_that_are_quantized_anew_count_as_they_will_be() -> None:
     known = replace(HALF_B, architecture="qwen2", num_parameters=320_000_000, quantization="F32", weights_bytes=4 * GIB)
     ready = [replace(each, state="ready") for each in descriptors(MACHINE)]
-    plan = select(
-        "mine",
-        FOLDER,
-        known,
-        MACHINE,
-        ready,
-        EngineSettings(context_tokens=1024),
-        KvSettings(),
-        memory_available_bytes=10 * GIB,
-        memory_reserve_ratio=0.2,
-    )
+    settings = Settings(engine=EngineSettings(context_tokens=1024))
+    plan = select(asked(of_files(known, FOLDER)), now(backends=ready, settings=settings))
     assert (plan.backend, "324.2 MiB of weights" in " ".join(plan.reasons)) == ("tvm", True)
+
+
+def with_gpu(memory_gib: float, *, is_integrated: bool = False) -> list[BackendDescriptor]:
+    """Return the backends of a machine with a GPU that llama.cpp computes on."""
+    gpu = EngineDevice(
+        name="CUDA0",
+        description="a GPU",
+        is_integrated=is_integrated,
+        total_bytes=int(memory_gib * GIB),
+        free_bytes=int(memory_gib * GIB),
+        trial=DeviceTrial(prefill_ratio=5.0),
+    )
+    return [
+        replace(each, gpus=(gpu,), devices=("cpu", "CUDA0")) if "gguf" in each.formats and each.name != "tvm" else each
+        for each in descriptors(MACHINE)
+    ]
+
+
+WITH_LAYERS = replace(SEVEN_B, num_layers=32, num_parameters=7 * 10**9, quantization="Q4_0", architecture="llama")
+
+
+def test_layers_go_to_a_gpu_and_main_memory_is_counted_without_them() -> None:
+    plan = select(asked(form(WITH_LAYERS)), now(backends=with_gpu(24)))
+    alone = select(asked(form(WITH_LAYERS)), now())
+    assert (plan.device, plan.gpu_layers, alone.device, alone.gpu_layers) == ("CUDA0", 33, "cpu", 0)
+    assert plan.device_bytes > 4 * GIB
+    assert plan.estimated_bytes < alone.estimated_bytes
+    assert any("all 33 layers on CUDA0" in reason for reason in plan.reasons)
+
+
+def test_a_gpu_lets_a_model_run_for_which_main_memory_is_too_small() -> None:
+    scarce = 3 * GIB
+    with pytest.raises(DoesNotFit):
+        select(asked(form(WITH_LAYERS)), now(budget_bytes=scarce))
+    plan = select(asked(form(WITH_LAYERS)), now(budget_bytes=scarce, backends=with_gpu(24)))
+    assert plan.gpu_layers == 33
+    assert plan.estimated_bytes <= scarce
+
+
+def test_a_part_of_the_layers_goes_to_a_small_gpu() -> None:
+    plan = select(asked(form(WITH_LAYERS)), now(backends=with_gpu(4)))
+    assert 0 < plan.gpu_layers < 33
+    assert plan.device_bytes <= 4 * GIB
+    assert plan.estimated_bytes <= 8 * GIB
+
+
+def test_a_gpu_is_expected_to_be_faster_until_that_is_measured() -> None:
+    expected = [
+        select(asked(form(WITH_LAYERS)), now(backends=backends)).expected
+        for backends in (None, with_gpu(4), with_gpu(24), with_gpu(24, is_integrated=True))
+    ]
+    speeds = [each.decode_1_tokens_per_s or 0 for each in expected if each is not None]
+    assert speeds[0] < speeds[1] < speeds[2]
+    assert speeds[3] == speeds[0]

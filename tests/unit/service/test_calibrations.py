@@ -68,11 +68,10 @@ def test_another_model_machine_or_version_of_the_library_is_measured_anew(tmp_pa
 def test_a_damaged_file_is_said_and_measured_anew(
     tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = calibrations(tmp_path)
-    keep(store)
+    keep(calibrations(tmp_path))
     (file,) = (tmp_path / "calibration").iterdir()
     file.write_bytes(content)
-    assert store.apply(PLAN).thread_candidates
+    assert calibrations(tmp_path).apply(PLAN).thread_candidates
     assert "measured again" in caplog.text
 
 

@@ -93,13 +93,15 @@ def test_what_a_job_made_outlives_the_jobs_folder(tmp_path: Path) -> None:
     made = tmp_path / "made.gguf"
     write_shape(made)
 
-    result = asyncio.run(care_of(store).keep_made(JOB, {"folder": str(made), "name": "mine"}))
+    order = {"folder": str(made), "name": "mine", "made_of": "sha256:source"}
+    result = asyncio.run(care_of(store).keep_made(JOB, order))
     made.unlink()
 
     assert result == {"model": "mine", "quality": None}
     manifest = store.get("mine")
     assert manifest is not None
     assert store.changed_files(manifest) == []
+    assert manifest.made_of == "sha256:source"
 
 
 def test_a_name_that_was_taken_while_the_job_ran_is_not_overwritten(tmp_path: Path) -> None:

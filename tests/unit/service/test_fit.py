@@ -1,22 +1,26 @@
 """Whether a model fits: the memory is the backend's own, the speed the memory's, the rest from the file itself."""
 
-from pathlib import Path
+import dataclasses
 
 import pytest
 from msgspec.structs import replace
 
-from appliance.backends.select import DEFAULT_CONTEXT_TOKENS, select
+from appliance.backends.asked import Asked, Form, MachineNow
+from appliance.backends.limits import DEFAULT_CONTEXT_TOKENS
+from appliance.backends.select import select
 from appliance.core.catalogue import Fit
 from appliance.core.hardware import Bandwidth
+from appliance.core.measurement import Measurement
 from appliance.core.plan import Artefact
 from appliance.hardware.probe import probe
-from appliance.service.fit import MachineNow, Subject, fit, subject_of_entry, subject_of_installed
+from appliance.service.fit import Subject, fit, subject_of_entry, subject_of_installed
 from appliance.settings import KvSettings, ModelsSettings, Settings
 from models.catalogue.catalogue import Catalogue, built_in_entries
 from models.embedded import EMBEDDED_PATH, embedded_manifest
 from models.finding.facts import ModelFacts, read_facts
 from models.manifest import ModelDetails
 from tests.catalogues import GGUF
+from tests.unit.backends.ways import measurement
 from tests.unit.hardware.machines import tree_of
 
 GIB = 2**30
@@ -31,6 +35,12 @@ def machine(
     return MachineNow(SNAPSHOT, (GGUF,), settings or Settings(), budget_bytes, bandwidth)
 
 
+def guide() -> Asked:
+    manifest = embedded_manifest()
+    artefact = Artefact(format="gguf", path=str(EMBEDDED_PATH), digest=manifest.digest)
+    return Asked(model="guide", forms=(Form(model="guide", artefact=artefact, details=manifest.details),))
+
+
 def of_catalogue(name: str) -> Subject:
     chosen = CATALOGUE.reference_for(name)
     return subject_of_entry(chosen.entry, chosen.entry.model.sources[0], chosen.quantization, chosen.reference)
@@ -38,8 +48,7 @@ def of_catalogue(name: str) -> Subject:
 
 def fit_guide(machine: MachineNow) -> Fit:
     manifest = embedded_manifest()
-    artefact = Artefact(format="gguf", path=str(EMBEDDED_PATH), digest=manifest.digest)
-    return fit(subject_of_installed("guide", manifest, artefact, read_facts(manifest, EMBEDDED_PATH)), machine)
+    return fit(subject_of_installed("guide", manifest, guide(), read_facts(manifest, EMBEDDED_PATH)), machine)
 
 
 def test_an_installed_model_is_judged_by_its_own_file() -> None:
@@ -55,17 +64,8 @@ def test_memory_is_what_the_plan_of_the_same_context_takes() -> None:
     subject = of_catalogue("qwen3-8b")
     for at in fit(subject, machine()).contexts:
         engine = replace(Settings().engine, context_tokens=at.context_tokens, kv_capacity_tokens=at.context_tokens)
-        plan = select(
-            "m",
-            subject.artefact,
-            subject.details,
-            SNAPSHOT,
-            (GGUF,),
-            engine,
-            KvSettings(memory_bytes=0),
-            memory_available_bytes=200 * GIB,
-            memory_reserve_ratio=0.0,
-        )
+        settings = Settings(engine=engine, kv=KvSettings(memory_bytes=0))
+        plan = select(subject.asked, machine(200 * GIB, settings))
         assert (plan.context_tokens, plan.estimated_bytes) == (at.context_tokens, at.memory_bytes)
 
 
@@ -100,6 +100,18 @@ def test_twice_the_bandwidth_writes_nearly_twice_as_fast() -> None:
     assert 1.9 < fast.decode_tokens_per_s / slow.decode_tokens_per_s < 2.0
     assert "predicted" in fast.basis
     assert "measured" in fast.basis
+
+
+def test_what_was_measured_stands_beside_what_was_predicted() -> None:
+    found = measurement(900.0, 90.0, 300.0)
+
+    def measured(digest: str, backend: str, kv_type: str) -> Measurement | None:
+        return found if (digest, backend, kv_type) == (embedded_manifest().digest, GGUF.name, "f16") else None
+
+    both = fit_guide(dataclasses.replace(machine(), measured=measured))
+    assert both.measured == found
+    assert both.speed == fit_guide(machine()).speed
+    assert fit_guide(machine()).measured is None
 
 
 def test_an_assumed_bandwidth_is_said_to_be_one() -> None:
@@ -163,5 +175,4 @@ def test_what_a_model_can_do_is_read_from_its_file(
     details: ModelDetails, facts: ModelFacts, capabilities: tuple[str, ...]
 ) -> None:
     manifest = replace(embedded_manifest(), details=details)
-    artefact = Artefact(format="gguf", path=str(Path("x")), digest="")
-    assert subject_of_installed("x", manifest, artefact, facts).capabilities == capabilities
+    assert subject_of_installed("x", manifest, guide(), facts).capabilities == capabilities

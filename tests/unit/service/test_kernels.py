@@ -19,7 +19,7 @@ from models.store.store import ModelStore
 from tests.fakes import load_plan, machine
 
 SNAPSHOT = machine(usable_cores=3, instructions=frozenset({Instruction.AVX2}))
-JOB = Job(id=JobId("job-1"), kind="calibrate", arguments={}, caller="me", created_s=0.0)
+JOB = Job(id=JobId("job-1"), kind="tune", arguments={}, caller="me", created_s=0.0)
 
 
 def tile(num_outputs: int, num_tokens: int = 2) -> MatrixTile:

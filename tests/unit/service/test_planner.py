@@ -11,15 +11,17 @@ from appliance.caches.kv_disk import KvDisk
 from appliance.caches.kv_folder import KvFolder
 from appliance.core.events import ModelCalibrated, ModelStateChanged
 from appliance.core.hardware import Instruction
+from appliance.core.measurement import Measurement
 from appliance.core.plan import BackendDescriptor, Calibration, LoadPlan
 from appliance.errors import BackendError, DoesNotFit, ModelNotFound
 from appliance.service.calibrations import Calibrations
 from appliance.service.planner import Planner
-from appliance.settings import EngineSettings, KvSettings, Settings
+from appliance.settings import EngineSettings, KvSettings, ModelsSettings, Settings
 from models.embedded import EMBEDDED_PATH
 from models.manifest import ModelManifest
 from models.store.store import ModelStore
 from tests.fakes import machine
+from tests.unit.backends.ways import measurement
 
 GIB = 2**30
 SNAPSHOT = machine(usable_cores=4, memory_bytes=4 * GIB)
@@ -158,25 +160,74 @@ def test_threads_are_tried_once_unless_the_operator_set_them(
     calibrations.observe(ModelCalibrated(model="tiny", calibration=measured))
     assert plan(Settings()).threads_decode == 2
     assert plan(Settings()).thread_candidates == ()
+    planner = Planner(store, SNAPSHOT, (GGUF,), Settings(), lambda: 3 * GIB, calibrations=calibrations)
+    assert planner.explain("tiny", manifest, None).threads_decode == 2
     operators = plan(Settings(engine=EngineSettings(threads=4)))
     assert (operators.threads_decode, operators.threads_prefill, operators.thread_candidates) == (4, 4, ())
 
 
-def test_a_model_that_was_compiled_runs_there_unless_the_operator_or_its_name_says_otherwise(
+def test_a_model_that_was_compiled_runs_there_where_that_is_faster_unless_somebody_says_otherwise(
     store: ModelStore, manifest: ModelManifest
 ) -> None:
-    snapshot = machine(instructions=frozenset({Instruction.AVX2}))
+    snapshot = machine(instructions=frozenset({Instruction.AVX512_VNNI}))
     compiled = replace(GGUF, name="tvm")
 
-    def backend(settings: Settings, variant: str | None = None) -> str:
-        planner = Planner(store, snapshot, (GGUF, compiled), settings, lambda: 3 * GIB)
+    def backend(settings: Settings | None = None, variant: str | None = None) -> str:
+        planner = Planner(store, snapshot, (GGUF, compiled), settings or Settings(), lambda: 3 * GIB)
         return planner.plan("tiny", manifest, variant).backend
 
-    assert backend(Settings()) == "llama_cpp"
-    assert backend(Settings(), "tvm") == "tvm"
-    folder = folder_in(store.compiled_path(manifest), "avx2")
+    assert backend() == "llama_cpp"
+    assert backend(variant="tvm") == "tvm"
+    folder = folder_in(store.compiled_path(manifest), "avx512_vnni")
     folder.mkdir(parents=True)
     (folder / WEIGHTS_FILE).touch()
-    assert backend(Settings()) == "tvm"
-    assert backend(Settings(), "llama_cpp") == "llama_cpp"
+    assert backend() == "tvm"
+    assert backend(variant="llama_cpp") == "llama_cpp"
     assert backend(Settings(engine=EngineSettings(kernels="off"))) == "llama_cpp"
+    assert backend(Settings(engine=EngineSettings(backend="llama_cpp"))) == "llama_cpp"
+    assert backend(Settings(models=ModelsSettings(variants={"tiny": "llama_cpp"}))) == "llama_cpp"
+    assert backend(Settings(models=ModelsSettings(variants={"tiny": "llama_cpp"})), "tvm") == "tvm"
+    assert backend(Settings(models=ModelsSettings(variants={"other": "llama_cpp", "tiny": "auto"}))) == "tvm"
+
+
+def test_a_measurement_decides_the_next_plan_and_explains_it(store: ModelStore, manifest: ModelManifest) -> None:
+    found: dict[str, Measurement] = {}
+    snapshot = machine(instructions=frozenset({Instruction.AVX512_VNNI}))
+    folder = folder_in(store.compiled_path(manifest), "avx512_vnni")
+    folder.mkdir(parents=True)
+    (folder / WEIGHTS_FILE).touch()
+    planner = Planner(
+        store,
+        snapshot,
+        (GGUF, replace(GGUF, name="tvm")),
+        Settings(),
+        lambda: 3 * GIB,
+        measured=lambda digest, backend, kv_type: found.get(backend),
+    )
+    assert planner.explain("tiny", manifest, None).chosen_by == "prediction"
+    found |= {"llama_cpp": measurement(200.0, 200.0, 200.0), "tvm": measurement(100.0, 100.0, 100.0)}
+    assert planner.plan("tiny", manifest, None).backend == "llama_cpp"
+    explanation = planner.explain("tiny", manifest, None)
+    assert (explanation.chosen_by, explanation.candidates[0].is_measured) == ("measurement", True)
+
+
+def test_what_is_loaded_stays_where_another_is_faster_by_noise_alone(
+    store: ModelStore, manifest: ModelManifest
+) -> None:
+    found = {"llama_cpp": measurement(104.0, 104.0, 104.0), "other": measurement(100.0, 100.0, 100.0)}
+    slow = {**found, "llama_cpp": measurement(50.0, 50.0, 50.0)}
+    known = dict(slow)
+    planner = Planner(
+        store,
+        SNAPSHOT,
+        (GGUF, replace(GGUF, name="echo")),
+        Settings(),
+        lambda: 3 * GIB,
+        measured=lambda digest, backend, kv_type: known.get("other" if backend == "echo" else backend),
+    )
+    assert planner.plan("tiny", manifest, None).backend == "echo"
+    planner.observe(ModelStateChanged(model="tiny", state="ready", reason="", memory_bytes=1))
+    known.update(found)
+    assert planner.plan("tiny", manifest, None).backend == "echo"
+    known["llama_cpp"] = measurement(110.0, 110.0, 110.0)
+    assert planner.plan("tiny", manifest, None).backend == "llama_cpp"

@@ -5,10 +5,10 @@ from typing import get_args
 import pytest
 from msgspec.structs import replace
 
+from appliance.backends.asked import MachineNow
 from appliance.core.catalogue import CatalogueItem, Purpose
 from appliance.core.hardware import Bandwidth
 from appliance.hardware.probe import probe
-from appliance.service.fit import MachineNow
 from appliance.service.recommend import Wish, recommend
 from appliance.settings import ModelsSettings, Settings
 from models.catalogue.catalogue import Catalogue, Entry, built_in_entries, parse_catalogue
@@ -37,7 +37,7 @@ def best(name: str, wish: Wish, settings: Settings | None = None) -> CatalogueIt
         ("raspberry-pi-4", "chat", None, 0.2, 2),
         ("raspberry-pi-5", "chat", None, 0.5, 2),
         ("raspberry-pi-5", "code", None, 1, 2),
-        ("raspberry-pi-5", "embeddings", "zh", 0.01, 0.2),
+        ("raspberry-pi-5", "embeddings", "zh", 0.01, 0.3),
         ("container-v1", "chat", None, 0.2, 2),
         ("haswell-desktop", "chat", None, 3, 25),
         ("rtx-workstation", "chat", None, 25, 130),
