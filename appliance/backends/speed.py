@@ -1,4 +1,4 @@
-"""How fast a loaded model is for one caller, in prompt and generated tokens a second, and whether that says anything.
+"""How fast a loaded model is, in tokens a second, and whether that says anything.
 
 Another program on the same cores slows a step by far more than its share, since the threads of a step wait for each
 other: what was measured beside one says nothing of the model.
@@ -12,16 +12,26 @@ from dataclasses import dataclass, field
 import numpy as np
 import psutil
 
-from appliance.backends.base import Batch, LoadedModel, Run
-from appliance.backends.held_out import Tokens
+from appliance.backends.base import Batch, EncoderInput, LoadedEncoder, LoadedModel, Run, TokenArray
+from appliance.core.calibration import GENERATED_TOKENS
 
-NUM_DECODED = 64
-_ROUND_TOKENS = 16
+_ROUND_S = 1.0
 _LEAST_ROUNDS = 3
 _LEAST_TIME_S = 0.7
+_MOST_TIME_S = 8.0  # a model that takes so long for a round says enough with it
 _MOST_TRIES = 3
 _NOTICEABLE_CORES = 0.25
 _IDLE = ("idle", "iowait", "guest", "guest_nice", "steal")
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Tokens a second of one kind of work. `is_disturbed`: other programs were at work."""
+
+    tokens_per_s: float
+    is_disturbed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,57 +65,91 @@ def watching_others() -> Iterator[Others]:
     others.num_cores = max(_busy_s() - all_s - (time.process_time() - own_s), 0.0) / passed_s
 
 
-def measure_speed(model: LoadedModel, prompt: Tokens, now: Callable[[], float] = time.perf_counter) -> Speed:
-    """Return the best of several rounds, since what else the machine does can only slow them.
-
-    What was disturbed is measured again, a few times. The model holds no sequence before, and none afterwards; it has
-    room for the prompt and `NUM_DECODED` tokens more.
-    """
+def measure_speed(model: LoadedModel, prompt: TokenArray, now: Clock = time.perf_counter) -> Speed:
+    """Return how fast one caller is served. The model has room for the prompt and `GENERATED_TOKENS` tokens more."""
     prompt = prompt[: model.traits.max_step_tokens]
-    _prefill_s(model, prompt, now)  # the first step of its kind is slower: memory is touched for the first time
-    speed = _measure(model, prompt, now)
-    for _ in range(1, _MOST_TRIES):
-        if not speed.is_disturbed:
-            break
-        speed = _measure(model, prompt, now)
-    return speed
+    prefill, decode = measure_prefill(model, prompt, now), measure_decode(model, prompt, 1, now)
+    return Speed(prefill.tokens_per_s, decode.tokens_per_s, prefill.is_disturbed or decode.is_disturbed)
 
 
-def _measure(model: LoadedModel, prompt: Tokens, now: Callable[[], float]) -> Speed:
-    with watching_others() as others:
-        prefill_s = _best(lambda: _prefill_s(model, prompt, now), now)
-        decode_s = _best(lambda: _decode_s(model, prompt, now), now)
-    return Speed(len(prompt) / prefill_s, _ROUND_TOKENS / decode_s, others.are_busy)
+def measure_prefill(model: LoadedModel, prompt: TokenArray, now: Clock = time.perf_counter) -> Rate:
+    """Return how fast a prompt is read, in steps as large as they can be.
 
+    As all here do, this needs a model without sequences and leaves it so. The best of several rounds counts, since
+    what else the machine does can only slow them; what was disturbed is measured again, a few times.
+    """
 
-def _best(measure: Callable[[], float], now: Callable[[], float]) -> float:
-    end_s = now() + _LEAST_TIME_S
-    times = [measure()]
-    while len(times) < _LEAST_ROUNDS or now() < end_s:
-        times.append(measure())
-    return min(times)
-
-
-def _prefill_s(model: LoadedModel, prompt: Tokens, now: Callable[[], float]) -> float:
-    began_s = now()
-    model.step(Batch((Run(0, 0, prompt, 1),)))
-    passed_s = now() - began_s
-    model.truncate(0, 0)
-    return passed_s
-
-
-def _decode_s(model: LoadedModel, prompt: Tokens, now: Callable[[], float]) -> float:
-    """Return the time of the fastest round of tokens behind the prompt."""
-    token = prompt[-1:]
-    model.step(Batch((Run(0, 0, prompt, 1),)))
-    times = []
-    for begin in range(len(prompt), len(prompt) + NUM_DECODED, _ROUND_TOKENS):
+    def read() -> float:
         began_s = now()
-        for position in range(begin, begin + _ROUND_TOKENS):
-            token = np.array([model.step(Batch((Run(0, position, token, 1),))).logits[0][0].argmax()], np.int32)
-        times.append(now() - began_s)
+        _read(model, prompt)
+        passed_s = now() - began_s
+        model.truncate(0, 0)
+        return len(prompt) / passed_s
+
+    return _best(read, now)
+
+
+def measure_decode(model: LoadedModel, context: TokenArray, num_sequences: int, now: Clock = time.perf_counter) -> Rate:
+    """Return how fast so many sequences generate together, each behind a context that it shares with none."""
+    sequences = range(num_sequences)
+    _read(model, context)
+    kept = model.snapshot(0, 0, len(context))
     model.truncate(0, 0)
-    return min(times)
+
+    def generate() -> float:
+        for sequence in sequences:
+            model.restore(sequence, kept)
+        num_steps, began_s, passed_s = 0, now(), 0.0
+        while num_steps < GENERATED_TOKENS and passed_s < _ROUND_S:
+            token = any_tokens(num_steps, 1, model.traits.vocab_size)
+            model.step(Batch(tuple(Run(each, len(context) + num_steps, token, 1) for each in sequences)))
+            num_steps, passed_s = num_steps + 1, now() - began_s
+        for sequence in sequences:
+            model.truncate(sequence, 0)
+        return num_steps * num_sequences / passed_s
+
+    return _best(generate, now)
+
+
+def measure_input(model: LoadedEncoder, tokens: TokenArray, now: Clock = time.perf_counter) -> Rate:
+    """Return how fast a text is read by a model that embeds or scores."""
+
+    def read() -> float:
+        began_s = now()
+        model.embed([EncoderInput(tokens)])
+        return len(tokens) / (now() - began_s)
+
+    return _best(read, now)
+
+
+def any_tokens(start: int, num_tokens: int, vocab_size: int) -> TokenArray:
+    """Return tokens from all over the vocabulary, as a text has them."""
+    return (np.arange(start, start + num_tokens) * 7919 % vocab_size).astype(np.int32)
+
+
+def _best(measure: Callable[[], float], now: Clock) -> Rate:
+    began_s, best, is_disturbed = now(), 0.0, True
+    for _ in range(_MOST_TRIES):
+        with watching_others() as others:
+            best = max(best, _best_round(measure, now))
+        is_disturbed = others.are_busy
+        if not is_disturbed or now() - began_s > _MOST_TIME_S:
+            break
+    return Rate(best, is_disturbed)
+
+
+def _best_round(measure: Callable[[], float], now: Clock) -> float:
+    began_s = now()
+    rates = [measure()]
+    while (passed_s := now() - began_s) < _MOST_TIME_S and (len(rates) < _LEAST_ROUNDS or passed_s < _LEAST_TIME_S):
+        rates.append(measure())
+    return max(rates)
+
+
+def _read(model: LoadedModel, prompt: TokenArray) -> None:
+    most_tokens = model.traits.max_step_tokens
+    for start in range(0, len(prompt), most_tokens):
+        model.step(Batch((Run(0, start, prompt[start : start + most_tokens], 1),)))
 
 
 def _busy_s() -> float:

@@ -12,8 +12,11 @@ JobId = NewType("JobId", str)
 JsonObject: TypeAlias = dict[str, object]
 """A JSON object whose form only its own kind of job knows."""
 
-Lane = Literal["compute", "network", "serving"]
-"""What a kind of job needs most, the last one our own answers: jobs of one lane wait for each other alone."""
+Lane = Literal["compute", "network", "serving", "idle"]
+"""What a kind of job needs most: jobs of one lane wait for each other alone. The third asks for our own answers.
+
+The last one is for what counts only on a machine that does nothing else: it makes way for whatever else there is.
+"""
 
 ENDED: frozenset[JobState] = frozenset({"done", "failed", "cancelled"})
 
@@ -56,7 +59,10 @@ def tell_nobody(progress: JobProgress) -> None:
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """One piece of durable work. Times are seconds since 1970; `num_interruptions`: daemons that died under it."""
+    """One piece of durable work. Times are seconds since 1970; `num_interruptions`: daemons that died under it.
+
+    An empty `caller` is the daemon itself.
+    """
 
     id: JobId
     kind: str

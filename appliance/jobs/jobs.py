@@ -25,11 +25,12 @@ from appliance.core.jobs import (
     Tell,
 )
 from appliance.database import DATABASE_FILE
-from appliance.errors import ApplianceError, Conflict, Draining, InvalidRequest, JobNotFound
+from appliance.errors import ApplianceError, Conflict, Draining, InvalidRequest, JobNotFound, StorageError
 from appliance.settings import JobsSettings
 
 from . import states
 from .folders import JobFolders
+from .followers import Followers
 from .marked import kill_marked
 from .notify.notifications import Notifications
 from .runner import JobProcess
@@ -51,7 +52,7 @@ class _Run:
 
     process: JobProcess
     task: asyncio.Task[None] | None = None
-    stopped_for: Literal["cancel", "shutdown"] | None = None
+    stopped_for: Literal["cancel", "shutdown", "others"] | None = None
     is_over: bool = False
 
 
@@ -59,13 +60,14 @@ class _Run:
 class JobSources:
     """What jobs are made from: the kinds there are, and what the daemon tells some of them and does with their results.
 
-    `settings` are told to the child alone.
+    `settings` are told to the child alone. `may_begin` is asked before idle work begins.
     """
 
     kinds: Iterable[JobKind]
     finishers: Mapping[str, Finisher] = field(default_factory=dict)
     discarders: Mapping[str, Discarder] = field(default_factory=dict)
     settings: Mapping[str, msgspec.Struct] = field(default_factory=dict)
+    may_begin: Callable[[Job], bool] = lambda job: True
     notifications: Notifications | None = None
     environ: Mapping[str, str]
 
@@ -91,13 +93,20 @@ class Jobs:
         self._folders = JobFolders(home)
         self._active: dict[JobId, Job] = {}
         self._runs: dict[JobId, _Run] = {}
-        self._followers: dict[JobId, set[asyncio.Event]] = {}
+        self._followers = Followers("job")
         self._submitting = asyncio.Lock()
         self._is_closing = False
 
     async def start(self) -> None:
         """Take up what the last daemon left, and begin to work."""
-        found = await self._storage.open()
+        await self._storage.open()
+        if not self._storage.is_usable:
+            return
+        try:
+            found = await self._storage.active()
+        except StorageError as error:
+            logger.error("jobs cannot go on: %s", error.message)
+            return
         interrupted = frozenset(job.id for job in found if job.state != "queued")
         await asyncio.to_thread(kill_marked, interrupted)
         await asyncio.to_thread(self._folders.keep_only, [job.id for job in found])
@@ -113,8 +122,7 @@ class Jobs:
             run.stopped_for = run.stopped_for or "shutdown"
             run.process.stop()
         await asyncio.gather(*(run.task for run in runs if run.task is not None))
-        for job_id in self._followers:
-            self._wake(job_id)
+        self._followers.close()
         await self._storage.close()
 
     async def submit(self, kind: str, arguments: JsonObject | msgspec.Struct, caller: str) -> Job:
@@ -182,33 +190,32 @@ class Jobs:
             await asyncio.shield(run.task)
         return await self.get(job_id)
 
-    async def follow(self, job_id: JobId) -> AsyncGenerator[Job, None]:
+    def follow(self, job_id: JobId) -> AsyncGenerator[Job, None]:
         """Yield the job now and whenever it changed, until it has ended. Raises: JobNotFound, Draining."""
-        news = asyncio.Event()
-        followers = self._followers.setdefault(job_id, set())
-        followers.add(news)
-        try:
-            shown: Job | None = None
-            while shown is None or not shown.has_ended:
-                news.clear()
-                job = await self.get(job_id)
-                if job != shown:
-                    yield job
-                shown = job
-                if self._is_closing and not job.has_ended:
-                    raise Draining(f"the daemon is stopping; job {job_id} goes on when it is back")
-                if not job.has_ended:
-                    await news.wait()
-        finally:
-            followers.discard(news)
-            if not followers:
-                self._followers.pop(job_id, None)
+        return self._followers.follow(job_id, lambda: self.get(job_id))
+
+    def look_again(self) -> None:
+        """Let idle work begin that may begin now."""
+        self._start_waiting()
+
+    def make_way(self) -> None:
+        """Stop idle work at once; it waits for its turn again, and begins with what it has done."""
+        for job_id, run in self._runs.items():
+            if self._lane(self._active[job_id]) == "idle" and run.stopped_for is None and not run.is_over:
+                run.stopped_for = "others"
+                run.process.stop()
 
     def _taken_up(self, job: Job) -> Job:
-        if kind := self._kinds.get(job.kind):
-            return states.recover(job, self._now(), may_be_cause=kind.lane == "compute")
-        error = JobError(message=f"this version of the appliance has no kind of job {job.kind!r}")
-        return states.fail(states.interrupt(job), error, self._now())
+        try:
+            kind = self._kinds[job.kind]
+            self._checked(job.kind, job.arguments)
+        except KeyError:
+            problem = f"this version of the appliance has no kind of job {job.kind!r}"
+        except InvalidRequest as error:
+            problem = f"another version of the appliance was told to do this: {error.message}"
+        else:
+            return states.recover(job, self._now(), may_be_cause=kind.lane in ("compute", "idle"))
+        return states.fail(states.interrupt(job), JobError(message=problem), self._now())
 
     def _checked(self, name: str, arguments: JsonObject | msgspec.Struct) -> JsonObject:
         kind = self._kinds.get(name)
@@ -227,7 +234,7 @@ class Jobs:
         for job in self._active.values() if kind.shared_by else ():
             run = self._runs.get(job.id)
             is_same = job.kind == kind.name and all(job.arguments.get(n) == arguments.get(n) for n in kind.shared_by)
-            if is_same and not job.has_ended and (run is None or run.stopped_for is None):
+            if is_same and not job.has_ended and (run is None or run.stopped_for in (None, "others")):
                 return job
         return None
 
@@ -237,13 +244,23 @@ class Jobs:
             "compute": self._settings.max_running,
             "network": self._settings.max_network_running,
             "serving": self._settings.max_batches_running,
+            "idle": 1,
         }
         for lane in get_args(Lane):
             jobs = [job for job in self._active.values() if self._lane(job) == lane]
             num_running = sum(job.state == "running" for job in jobs)
             waiting = [] if self._is_closing else [job for job in jobs if job.state == "queued"]
+            if lane == "idle":
+                waiting = self._idle(waiting)
             for job in waiting[: max(0, limits[lane] - num_running)]:
                 self._begin(job)
+
+    def _idle(self, waiting: list[Job]) -> list[Job]:
+        """Return the idle work that may begin: none beside a job that computes, for which it is stopped."""
+        if any(job.state == "running" and self._lane(job) == "compute" for job in self._active.values()):
+            self.make_way()
+            return []
+        return [job for job in waiting if self._sources.may_begin(job)]
 
     def _lane(self, job: Job) -> Lane:
         kind = self._kinds.get(job.kind)
@@ -308,7 +325,7 @@ class Jobs:
         """Return the job after its process. What was asked for explains the end of a process that has no result."""
         if not isinstance(result, JobError):
             return states.finish(job, result, self._now())
-        if run.stopped_for == "shutdown":
+        if run.stopped_for in ("shutdown", "others"):
             return states.interrupt(job)
         if run.stopped_for == "cancel":
             return states.cancel(job, self._now())
@@ -346,7 +363,7 @@ class Jobs:
         self._publish(
             JobStateChanged(id=job.id, kind=job.kind, state=job.state, previous=before, duration_s=job.duration_s)
         )
-        self._wake(job.id)
+        self._followers.wake(job.id)
 
     def _take_progress(self, job_id: JobId, progress: JobProgress) -> None:
         job = self._active[job_id]
@@ -362,8 +379,4 @@ class Jobs:
                 num_failed=progress.num_failed,
             )
         )
-        self._wake(job_id)
-
-    def _wake(self, job_id: JobId) -> None:
-        for news in self._followers.get(job_id, ()):
-            news.set()
+        self._followers.wake(job_id)

@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 
 from appliance.core.events import ModelCalibrated, SystemEvent
-from appliance.core.fingerprint import fingerprint
 from appliance.core.hardware import Processor
 from appliance.core.plan import Calibration, LoadPlan
-from models.files import replace_atomically
+
+from .small_files import SmallFiles
 
 _VERSION = 1
 
@@ -34,17 +34,17 @@ class Calibrations:
     """One small file for each model, backend, version of its library and kind of processor. The daemon's alone."""
 
     def __init__(self, folder: Path, processor: Processor, versions: Mapping[str, str | None]) -> None:
-        """`versions` are those of the backends' libraries; `folder` is made when there is something to keep."""
-        self._folder = folder
+        """`versions` are those of the backends' libraries."""
+        self._files = SmallFiles(folder, "calibration", _VERSION, Calibration, "the threads are measured again")
         self._processor = processor
         self._versions = versions
         self._candidates = candidate_threads(processor)
-        self._paths: dict[str, Path] = {}
+        self._planned: dict[str, LoadPlan] = {}
 
     def apply(self, plan: LoadPlan) -> LoadPlan:
         """Return the plan with the threads that were measured for it, or with those that are to be tried."""
-        path = self._paths[plan.model] = self._path(plan)
-        known = self._read(path)
+        self._planned[plan.model] = plan
+        known = self._files.read(self._fields(plan))
         if known is None:
             return msgspec.structs.replace(plan, thread_candidates=self._candidates)
         return msgspec.structs.replace(
@@ -55,19 +55,19 @@ class Calibrations:
         )
 
     def observe(self, event: SystemEvent) -> None:
-        """Keep what was measured with a plan from here. Without room on the disk it is measured again another time."""
-        if not isinstance(event, ModelCalibrated) or event.model not in self._paths:
-            return
-        path = self._paths[event.model]
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with replace_atomically(path) as stream:
-                stream.write(msgspec.json.encode(event.calibration))
-        except OSError as error:
-            _log.warning("the measured threads of %s cannot be kept: %s", event.model, error)
+        """Keep what a worker measured with a plan from here."""
+        if isinstance(event, ModelCalibrated) and event.model in self._planned:
+            self.keep(self._planned[event.model], event.calibration)
 
-    def _path(self, plan: LoadPlan) -> Path:
-        fields = {
+    def keep(self, plan: LoadPlan, calibration: Calibration) -> None:
+        """Keep what was measured with a plan. Without room on the disk it is measured again another time."""
+        try:
+            self._files.write(self._fields(plan), calibration)
+        except OSError as error:
+            _log.warning("the measured threads of %s cannot be kept: %s", plan.model, error)
+
+    def _fields(self, plan: LoadPlan) -> dict[str, str | int | None]:
+        return {
             "digest": plan.artefact.digest,
             "backend": plan.backend,
             "backend_version": self._versions.get(plan.backend),
@@ -77,16 +77,6 @@ class Calibrations:
             "logical_cores": self._processor.logical_cores,
             "usable_cores": self._processor.usable_cores,
         }
-        return self._folder / f"{fingerprint('calibration', _VERSION, fields)}.json"
-
-    def _read(self, path: Path) -> Calibration | None:
-        try:
-            return msgspec.json.decode(path.read_bytes(), type=Calibration)
-        except FileNotFoundError:
-            return None
-        except (OSError, msgspec.DecodeError) as error:
-            _log.warning("%s cannot be read, so the threads are measured again: %s", path, error)
-            return None
 
 
 def _reason(known: Calibration) -> str:

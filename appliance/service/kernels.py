@@ -42,7 +42,7 @@ class KernelCare:
         return sorted(names[0] for artefact, names in self._installed.artefacts() if self._is_due(artefact, names))
 
     def _is_due(self, artefact: Artefact, names: tuple[str, ...]) -> bool:
-        if registry.adopted_by(artefact, self._snapshot) is not None:
+        if kernels.is_compiled(artefact, self._snapshot):
             return False
         was_compiled = bool(kernels.compiled_of(artefact, names, self._snapshot))
         details = self._installed.manifest(names[0]).details
@@ -59,14 +59,14 @@ class KernelCare:
         return kernels.compile_order(name, artefact, self._snapshot, self._tunings.tiles(), bits)
 
     def tune_order(self, model: str | None) -> msgspec.Struct:
-        """Return the arguments of a job `calibrate`. Raises: Conflict while a model computes; as `compile_order`."""
+        """Return the arguments of a job `tune`. Raises: Conflict while a model computes; as `compile_order`."""
         if self._is_busy():
             raise Conflict("models are answering now, and what is measured beside them counts for nothing; try later")
         name, artefact = (None, None) if model is None else self._found(model)
         return kernels.tune_order(name, artefact, self._snapshot, self._tunings.tiles())
 
     async def keep_tuned(self, job: Job, result: JsonObject, tell: Tell = tell_nobody) -> JsonObject:
-        """Keep what a job `calibrate` found, for all that is compiled from now on."""
+        """Keep what a job `tune` found, for all that is compiled from now on."""
         try:
             await asyncio.to_thread(self._tunings.keep, msgspec.convert(result, TunedTiles))
         except OSError as error:

@@ -9,6 +9,7 @@ from appliance.core.admin import Done, Problem, Progress, Removed
 from appliance.core.catalogue import FitAt
 from models.embedded import EMBEDDED_PATH
 from tests.catalogues import fit_of
+from tests.unit.backends.ways import measurement
 from tests.unit.cli.conftest import Command
 from tests.unit.cli.fake_daemon import FakeDaemon, installed
 
@@ -46,6 +47,23 @@ def test_show_lists_what_is_known_and_says_what_is_not(appliance: Command, daemo
     assert "why so            only one" in lines
     assert "with 2048 tokens  1.0 GiB, too much now" in lines
     assert lines[-1] == "note              estimated"
+
+
+def test_show_says_in_one_line_what_runs_a_model_and_why_and_what_was_measured(
+    appliance: Command, daemon: FakeDaemon
+) -> None:
+    model = installed(backend="llama_cpp", reasons=("the name asks for it", "4 threads"))
+    daemon.reply("GET", f"{MODELS}/guide", model)
+    found = msgspec.structs.replace(measurement(900.0, 90.5, 300.0), is_disturbed=True)
+    daemon.reply("GET", "/admin/v1/fit/guide", fit_of(measured=found))
+
+    lines = appliance("models", "show", "guide").out.splitlines()
+
+    assert "runs on          llama_cpp: the name asks for it" in lines
+    assert "why so           4 threads" in lines
+    measured = next(line for line in lines if line.startswith("measured"))
+    assert "reads 900 tokens/s of 128 at once, reads 900 tokens/s of 512 at once, writes 90 tokens/s" in measured
+    assert measured.endswith("300 in 8 chats together; on 2026-11-02 beside other programs")
 
 
 def test_show_says_of_a_model_that_is_not_here_how_it_would_fit(appliance: Command, daemon: FakeDaemon) -> None:

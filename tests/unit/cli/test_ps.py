@@ -32,6 +32,24 @@ def test_ps_shows_daemon_machine_and_models_in_80_columns(appliance: Command, da
     ]
 
 
+def test_ps_shows_layers_on_a_gpu_and_says_when_a_model_is_not_where_it_was_planned(
+    appliance: Command, daemon: FakeDaemon
+) -> None:
+    elsewhere = loaded("other", device_problem="CUDA0 is no longer there")
+    daemon.reply("GET", STATUS, status(loaded(device="CUDA0", gpu_layers=33), elsewhere))
+
+    lines = appliance("ps").out.splitlines()
+
+    assert "llama_cpp CUDA0 (33 layers)" in lines[4]
+    assert "other is not computed where it was planned: CUDA0 is no longer there" in lines
+
+
+def test_ps_says_why_a_model_runs_where_it_does(appliance: Command, daemon: FakeDaemon) -> None:
+    daemon.reply("GET", STATUS, status(loaded(choice="llama_cpp is all that runs it here"), loaded("other")))
+
+    assert appliance("ps").out.splitlines()[6:] == ["guide: llama_cpp is all that runs it here"]
+
+
 def test_a_pinned_model_never_unloads_and_a_failed_one_says_why(appliance: Command, daemon: FakeDaemon) -> None:
     failed = loaded("bad", state="failed", reason="the file is damaged\x1b[2J")
     daemon.reply("GET", STATUS, status(loaded(is_pinned=True), failed))

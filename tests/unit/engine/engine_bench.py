@@ -1,9 +1,10 @@
 """An engine over the echo backend with what came out of it, and small requests for it."""
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
-from appliance.backends.base import Batch, StepOutput
+from appliance.backends.base import Batch, StepAborted, StepOutput
 from appliance.backends.echo import EchoBackend, EchoModel
 from appliance.backends.echo_description import parse_options
 from appliance.core.events import Delta, Finished
@@ -17,16 +18,27 @@ from appliance.errors import OutOfDeviceMemory
 GREEDY = SamplingParams(temperature=0.0)
 
 
-class ShortOfMemory(EchoModel):
-    """Fails as often as it is told, as a device does that has no memory left for a step."""
+class DisturbedModel(EchoModel):
+    """Fails as often as it is told, as a device does that has no memory left, and lets things happen in its steps."""
 
     out_of_memory_times = 0
+    meanwhile: Callable[[], None] = staticmethod(lambda: None)
+    num_aborted = 0
+    _is_aborted = False
 
     def step(self, batch: Batch) -> StepOutput:
         if self.out_of_memory_times:
             self.out_of_memory_times -= 1
             raise OutOfDeviceMemory("no memory for a step")
+        self._is_aborted = False
+        self.meanwhile()
+        if self._is_aborted:
+            self.num_aborted += 1
+            raise StepAborted
         return super().step(batch)
+
+    def abort(self) -> None:
+        self._is_aborted = True
 
 
 class Bench:
@@ -34,7 +46,7 @@ class Bench:
 
     def __init__(self, path: str = "echo:", *, speculates: bool = True, **limits: int) -> None:
         plan = make_plan(path, **limits)
-        self.model = ShortOfMemory(plan, parse_options(path))
+        self.model = DisturbedModel(plan, parse_options(path))
         tokenizer = EchoBackend().open_tokenizer(plan.artefact)
         ticks = itertools.count()
         self.engine = Engine(self.model, tokenizer, 0.1, lambda: next(ticks) * 0.001, speculates=speculates)
