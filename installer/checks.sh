@@ -11,7 +11,13 @@ check_machine() {
     RUNTIME_PYTHON=$PYTHON
     if [ "$IS_SYSTEM" = yes ]; then find_public_python; fi
     check_wheel
-    if [ -z "$WHEEL$WHEEL_INDEX" ]; then check_compiler; fi
+    if [ -z "$WHEEL$WHEEL_INDEX" ]; then
+        check_compiler
+        MACHINE=${APPLIANCE_INSTALL_MACHINE-}
+        choose_gpu "$GPU"
+        CMAKE_ARGS="${CMAKE_ARGS-}${GPU_FLAGS:+${CMAKE_ARGS:+ }$GPU_FLAGS}"
+        export CMAKE_ARGS
+    fi
     check_code_folder
     check_disk
     SETTINGS_PORT=$("$PYTHON" "$HERE/host.py" port "$STATE/appliance.toml") ||

@@ -17,6 +17,7 @@ As a user:    code in ~/.local/lib/appliance, state in ~/.local/share/appliance,
 
   --no-start         install, but leave no daemon running
   --wheel FILE       use this llama-cpp-python wheel instead of compiling one for this processor (5 to 10 minutes)
+  --gpu BUILD        compile llama.cpp for this: auto (what is found), cuda, vulkan, rocm, metal, or none
   --wheel-index URL  take a ready llama-cpp-python wheel from this package index
   --python PATH      the Python to use (3.11 or newer); otherwise the first good one is found
   --dry-run          check everything, say what would be done, write nothing
@@ -143,7 +144,8 @@ show_plan() {
     elif [ -n "$WHEEL_INDEX" ]; then
         say "      llama.cpp: a ready wheel from $WHEEL_INDEX, its checksum unverified"
     else
-        say '      llama.cpp: compiled for this processor (5 to 10 minutes on two cores)'
+        say '      llama.cpp: compiled for this processor (5 to 10 minutes on two cores; for a GPU, longer)'
+        say "      gpu     $GPU_WORDS"
     fi
     if [ "$IS_SYSTEM" = yes ]; then say "      user    appliance${UNIT:+, service appliance.service}"; fi
     if [ "$START" = yes ]; then say "      start   http://127.0.0.1:$SETTINGS_PORT"; else say '      start   no (--no-start)'; fi
@@ -255,10 +257,10 @@ say_goodbye() {
 # --- in order -------------------------------------------------------------------------------------------------------
 
 parse() {
-    PREFIX='' START=yes DRY_RUN=no YES=no WHEEL='' WHEEL_INDEX='' PYTHON_ASKED='' ARCHIVE='' CHECKSUM=''
+    PREFIX='' START=yes DRY_RUN=no YES=no WHEEL='' WHEEL_INDEX='' GPU=auto PYTHON_ASKED='' ARCHIVE='' CHECKSUM=''
     while [ $# -gt 0 ]; do
         case $1 in
-            --prefix | --wheel | --wheel-index | --python | --source | --sha256)
+            --prefix | --wheel | --wheel-index | --gpu | --python | --source | --sha256)
                 [ $# -ge 2 ] || misused "$1 wants a value"
                 ;;
         esac
@@ -266,6 +268,7 @@ parse() {
             --prefix) PREFIX=$2 && shift ;;
             --wheel) WHEEL=$2 && shift ;;
             --wheel-index) WHEEL_INDEX=$2 && shift ;;
+            --gpu) GPU=$2 && shift ;;
             --python) PYTHON_ASKED=$2 && shift ;;
             --source) ARCHIVE=$2 && shift ;;
             --sha256) CHECKSUM=$2 && shift ;;
@@ -278,6 +281,11 @@ parse() {
         shift
     done
     [ -z "$WHEEL" ] || [ -z "$WHEEL_INDEX" ] || misused 'choose one of --wheel and --wheel-index'
+    case $GPU in
+        auto | cuda | vulkan | rocm | metal | none) ;;
+        *) misused "--gpu is one of auto, cuda, vulkan, rocm, metal, none" ;;
+    esac
+    [ "$GPU" = auto ] || [ -z "$WHEEL$WHEEL_INDEX" ] || misused 'a ready wheel is what it is; leave out --gpu'
     [ -z "$CHECKSUM" ] || [ -n "$ARCHIVE" ] || misused '--sha256 belongs to --source'
 }
 
@@ -291,6 +299,7 @@ hand_over() {
     [ -z "$PREFIX" ] || set -- "$@" --prefix "$PREFIX"
     [ -z "$WHEEL" ] || set -- "$@" --wheel "$WHEEL"
     [ -z "$WHEEL_INDEX" ] || set -- "$@" --wheel-index "$WHEEL_INDEX"
+    [ "$GPU" = auto ] || set -- "$@" --gpu "$GPU"
     [ -z "$PYTHON_ASKED" ] || set -- "$@" --python "$PYTHON_ASKED"
     [ "$START" = yes ] || set -- "$@" --no-start
     [ "$DRY_RUN" = no ] || set -- "$@" --dry-run
@@ -307,7 +316,7 @@ main() {
     fi
     SOURCE=$(source_of_script) || refuse 'say where the source is: --source ARCHIVE|URL (or run installer/install.sh in a checkout).'
     HERE=$SOURCE/installer
-    for part in common checks build switch; do
+    for part in common gpu checks build switch; do
         # shellcheck source=/dev/null
         . "$HERE/$part.sh"
     done

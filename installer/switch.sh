@@ -62,7 +62,18 @@ END
 }
 
 make_user() {
-    if id appliance >/dev/null 2>&1; then return 0; fi
+    id appliance >/dev/null 2>&1 || add_user
+    # Whose the files of AMD's and Intel's GPUs are.
+    for group in render video; do
+        if grep -q "^$group:" /etc/group; then add_to_group "$group"; fi
+    done
+}
+
+add_to_group() {
+    if command -v usermod >/dev/null; then usermod -aG "$1" appliance; else addgroup appliance "$1"; fi
+}
+
+add_user() {
     if command -v useradd >/dev/null; then
         useradd --system --user-group --home-dir "$STATE" --no-create-home --shell /usr/sbin/nologin appliance
     else

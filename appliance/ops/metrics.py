@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from appliance.core.events import (
     AnswerLookedUp,
     JobStateChanged,
+    MachineEased,
+    ModelBenchmarked,
     ModelMeasured,
+    ModelPlaced,
     ModelStateChanged,
     RequestAccepted,
     RequestEnded,
@@ -17,6 +20,7 @@ from appliance.core.events import (
     TokensEmitted,
 )
 
+from .benchmark_metrics import BenchmarkMetrics
 from .cache_metrics import CacheMetrics
 from .families import FIRST_TOKEN_S, Families
 from .job_metrics import JobMetrics
@@ -54,6 +58,10 @@ class Metrics:
         self._accepted: set[str] = set()
         self._of_tokens: dict[str, tuple[Counter, Histogram, Histogram]] = {}
         of_models = ModelMetrics(families)
+        work_ratio = Gauge(
+            "appliance_work_ratio", "Part of full work that heat and battery allow", registry=self._registry
+        )
+        work_ratio.set(1.0)
         self._observers: dict[type, Callable[[Any], None]] = {
             TokensEmitted: self._tokens,
             RequestQueued: self._queued,
@@ -61,8 +69,11 @@ class Metrics:
             RequestEnded: self._ended,
             ModelStateChanged: of_models.changed,
             ModelMeasured: of_models.measured,
+            ModelPlaced: of_models.placed,
             JobStateChanged: JobMetrics(self._registry).observe,
+            ModelBenchmarked: BenchmarkMetrics(families).observe,
             AnswerLookedUp: CacheMetrics(families).observe,
+            MachineEased: lambda event: work_ratio.set(event.easing.work_ratio),
         }
 
     def render(self) -> bytes:

@@ -1,6 +1,6 @@
 """What is measured of models: their state, their memory, their KV cache."""
 
-from appliance.core.events import ModelMeasured, ModelStateChanged
+from appliance.core.events import ModelMeasured, ModelPlaced, ModelStateChanged
 
 from .families import Families
 
@@ -15,6 +15,11 @@ class ModelMetrics:
         self._memory_bytes = families.gauge("model_memory_bytes", "Memory of the model's worker")
         self._kv_usage = families.gauge("kv_cache_usage_ratio", "Part of the KV cache in use, idle prefixes included")
         self._preemptions = families.counter("num_preemptions", "Sequences that gave way in a full KV cache")
+        self._fell_back = families.gauge(
+            "device_fallback", "1 while the model is computed elsewhere than planned", "planned", "device"
+        )
+        self._fallbacks = families.counter("num_device_fallbacks", "Loads that went elsewhere than planned")
+        self._places: dict[str, tuple[str, str]] = {}
         self._num_preemptions: dict[str, int] = {}
 
     def changed(self, event: ModelStateChanged) -> None:
@@ -22,11 +27,20 @@ class ModelMetrics:
         for state in _STATES:
             self._is_in_state.labels(event.model, state).set(state == event.state)
         if event.state not in ("ready", "stopping"):
+            if place := self._places.pop(event.model, None):
+                self._fell_back.labels(event.model, *place).set(0)
             self._memory_bytes.labels(event.model).set(0)
             self._kv_usage.labels(event.model).set(0)
             self._num_preemptions[event.model] = 0  # its next worker counts from the beginning
         elif event.memory_bytes is not None:
             self._memory_bytes.labels(event.model).set(event.memory_bytes)
+
+    def placed(self, event: ModelPlaced) -> None:
+        """Note a model that went elsewhere than planned."""
+        if event.placed.problem is not None:
+            place = self._places[event.model] = event.planned, event.placed.device
+            self._fell_back.labels(event.model, *place).set(1)
+            self._fallbacks.labels(event.model).inc()
 
     def measured(self, event: ModelMeasured) -> None:
         """Note what a worker told."""

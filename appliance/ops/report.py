@@ -63,6 +63,7 @@ class StatusReport:
                 memory_available_bytes=self._memory(),
                 temperature_celsius=vitals.celsius,
                 power_watts=vitals.watts,
+                easing=self._scheduler.easing,
             ),
             versions=Versions(
                 appliance=appliance.__version__,

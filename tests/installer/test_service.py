@@ -26,7 +26,7 @@ NO_FIXED_DEFAULT = {
 
 @pytest.fixture
 def service() -> dict[str, str]:
-    unit = configparser.ConfigParser(strict=True, interpolation=None)
+    unit = configparser.ConfigParser(strict=False, interpolation=None)  # a key may stand in several lines
     unit.optionxform = str
     unit.read(UNIT)
     return dict(unit["Service"])
@@ -36,6 +36,11 @@ def test_the_service_reports_readiness_and_is_watched(service: dict[str, str]) -
     assert service["Type"] == "notify"
     assert int(service["WatchdogSec"]) > 0
     assert service["Restart"] == "on-failure"
+
+
+def test_the_service_may_open_gpus_although_the_clock_is_protected() -> None:
+    allowed = re.findall(r"^DeviceAllow=char-(\S+) rw$", UNIT.read_text(), re.MULTILINE)
+    assert {"drm", "kfd", "nvidia", "nvidia-uvm"} <= set(allowed)
 
 
 def test_the_service_leaves_running_streams_their_grace_period(service: dict[str, str]) -> None:

@@ -21,10 +21,10 @@ from appliance.backends.llama_cpp.library import native
 from appliance.backends.llama_cpp.token_batch import TokenBatch
 from appliance.backends.rules import check_batch, check_copy, check_restore, check_snapshot, check_truncate
 from appliance.core.plan import LoadPlan
-from appliance.errors import BackendError, OutOfDeviceMemory
+from appliance.errors import BackendError
 
 # Results of llama_decode. Source: llama.h, llama_decode.
-_FULL, _ABORTED, _NO_MEMORY = 1, 2, -2
+_FULL, _ABORTED = 1, 2
 _TO_THE_END = -1
 
 
@@ -171,5 +171,4 @@ def _decode_error(status: int) -> Exception:
         return KVCacheFull("llama.cpp found no cells for the step")
     if status == _ABORTED:
         return StepAborted()
-    kind = OutOfDeviceMemory if status == _NO_MEMORY else BackendError
-    return kind(library.failure(f"llama.cpp failed to compute a step (status {status})"))
+    return library.decode_failure(status, "llama.cpp failed to compute a step")

@@ -3,7 +3,12 @@
 from collections.abc import Callable
 
 from appliance.backends.base import InputReader, LoadedEncoder, LoadedModel, Tokenizer
+from appliance.backends.llama_cpp.gpu_build import hide_gpus
+from appliance.backends.llama_cpp.gpus import try_gpu
+from appliance.core.devices import DeviceTrial
 from appliance.core.plan import Artefact, LoadPlan
+
+_PASSED = DeviceTrial()
 
 
 class LlamaCppBackend:
@@ -11,22 +16,23 @@ class LlamaCppBackend:
 
     def load(self, plan: LoadPlan, progress: Callable[[float], None]) -> LoadedModel | LoadedEncoder:
         """Load a GGUF file. Raises: BackendError, with the library's own reason."""
-        from appliance.backends.llama_cpp.adapter import LlamaCppModel
-        from appliance.backends.llama_cpp.encoder import LlamaCppEncoder, pooling_of
-        from appliance.backends.llama_cpp.library import load_model
+        trials = {gpu.name: try_gpu(gpu.name) for gpu in plan.gpus if gpu.trial is None}
+        if not plan.gpu_layers or trials.get(plan.device, _PASSED).problem is not None:
+            hide_gpus()
+        from appliance.backends.llama_cpp.load import load
 
-        model = load_model(plan.artefact.path, gpu_layers=plan.gpu_layers, progress=progress)
-        pooling = pooling_of(model)
-        return LlamaCppModel(plan, model) if pooling is None else LlamaCppEncoder(plan, model, pooling)
+        return load(plan, trials, progress)
 
     def open_tokenizer(self, artefact: Artefact) -> Tokenizer:
         """Open the vocabulary in a GGUF file. Raises: BackendError, with the library's own reason."""
+        hide_gpus()
         from appliance.backends.llama_cpp.tokenizer import LlamaCppTokenizer
 
         return LlamaCppTokenizer(artefact.path)
 
     def open_inputs(self, artefact: Artefact) -> InputReader:
         """Open the vocabulary in a GGUF file for an encoder. Raises: BackendError, with the library's own reason."""
+        hide_gpus()
         from appliance.backends.llama_cpp.inputs import LlamaCppInputs
 
         return LlamaCppInputs(artefact.path)

@@ -15,7 +15,7 @@ from appliance.backends.llama_cpp.limits import (
 )
 from appliance.core.plan import LoadPlan
 from appliance.core.traits import ModelTraits
-from appliance.errors import BackendError, OutOfDeviceMemory
+from appliance.errors import BackendError
 
 _KV_TYPES = {"f32": native.GGML_TYPE_F32, "f16": native.GGML_TYPE_F16, "q8_0": native.GGML_TYPE_Q8_0}
 _FLASH_ATTENTION_AUTO = -1
@@ -35,10 +35,12 @@ class AbortFlag:
 
     def set(self) -> None:
         """Ask for the end of the step. Any thread."""
+        library.expect_failure(True)
         self._buffer[0] = b"\1"
 
     def clear(self) -> None:
         """Take the wish back."""
+        library.expect_failure(False)
         self._buffer[0] = b"\0"
 
 
@@ -88,11 +90,8 @@ def open_context(model: Any, plan: LoadPlan, traits: ModelTraits, abort_flag: Ab
     params.no_perf = True
     if not _has_states(model):  # a model with states computes a step in parts, which an abort would leave half done
         params.abort_callback, params.abort_callback_data = abort_flag.callback, abort_flag.pointer
-    context = native.llama_init_from_model(model, params)
-    if not context:
-        message = library.failure(f"llama.cpp cannot make a KV cache of {traits.kv_capacity_tokens} tokens")
-        raise (OutOfDeviceMemory if "alloc" in message else BackendError)(message)
-    return context
+    what_failed = f"llama.cpp cannot make a KV cache of {traits.kv_capacity_tokens} tokens"
+    return library.new_context(model, params, what_failed)
 
 
 def snapshot_layout(model: Any, plan: LoadPlan) -> str:

@@ -17,9 +17,8 @@ from appliance.backends.llama_cpp.limits import CELL_MULTIPLE_TOKENS
 from appliance.backends.llama_cpp.token_batch import TokenBatch
 from appliance.core.plan import LoadPlan
 from appliance.core.traits import ModelTraits
-from appliance.errors import BackendError, OutOfDeviceMemory
+from appliance.errors import BackendError
 
-_NO_MEMORY = -2
 _SEQUENCE = 0
 # Rerankers made of a decoder end in a softmax over "yes" and "no". Source: llama-graph.cpp, build_pooling.
 _YES_OR_NO = ("qwen3", "qwen3vl")
@@ -75,8 +74,7 @@ class LlamaCppEncoder:
         status = native.llama_decode(self._context, self._batch.native)
         pointer = native.llama_get_embeddings_seq(self._context, _SEQUENCE) if status == 0 else None
         if not pointer:
-            kind = OutOfDeviceMemory if status == _NO_MEMORY else BackendError
-            raise kind(library.failure(f"llama.cpp failed to embed {num_tokens} tokens (status {status})"))
+            raise library.decode_failure(status, f"llama.cpp failed to embed {num_tokens} tokens")
         width = 2 if self._is_yes_or_no else self.traits.row_width
         return np.ctypeslib.as_array(pointer, (width,)).copy()
 
@@ -103,11 +101,7 @@ def _open_context(model: Any, plan: LoadPlan, max_tokens: int, pooling: int) -> 
     params.pooling_type = pooling
     params.offload_kqv = plan.gpu_layers != 0
     params.no_perf = True
-    context = native.llama_init_from_model(model, params)
-    if not context:
-        message = library.failure(f"llama.cpp cannot make a context for inputs of {max_tokens} tokens")
-        raise (OutOfDeviceMemory if "alloc" in message else BackendError)(message)
-    return context
+    return library.new_context(model, params, f"llama.cpp cannot make a context for inputs of {max_tokens} tokens")
 
 
 def _logit_of_first(rows: RowArray) -> RowArray:

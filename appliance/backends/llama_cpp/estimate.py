@@ -1,7 +1,7 @@
 """How much memory a GGUF model will need, from its shape: pure arithmetic, checked against measured workers.
 
-Measured in the shape of Qwen2.5-0.5B, Q4_0, 64 sequences, 512 tokens a step: 553 MiB resident with a KV cache of 4,096
-tokens. The formula says 551 MiB.
+Measured with full contexts (`tests/bench/memory.py`), in the shape of Qwen2.5-0.5B, Q4_0: 583 MiB at most with a KV cache
+of 2,048 tokens, 661 MiB with 8,192; the formula says 583 and 661. In that of 3B with 1,024 tokens: 2,123 and 2,117 MiB.
 """
 
 from appliance.backends.llama_cpp.limits import cell_bytes, num_output_rows
@@ -9,7 +9,7 @@ from appliance.core.plan import MemoryEstimate, StepLimits
 from models.manifest import ModelDetails
 
 KV_TYPE = "f16"
-_PROCESS_BYTES = 64 * 2**20
+_PROCESS_BYTES = 112 * 2**20
 _FLOAT_BYTES, _MASK_BYTES = 4, 2
 
 
@@ -20,7 +20,7 @@ def estimate(details: ModelDetails | None, limits: StepLimits, kv_type: str = KV
     num_rows = num_output_rows(limits.max_sequences + 1)
     # The rows lie in memory twice, as the graph's last tensor and where the caller reads them.
     rows_bytes = 2 * num_rows * (known.vocab_size or 0) * _FLOAT_BYTES
-    widths = 2 * (known.feed_forward_length or 0) + 4 * (known.embedding_length or 0)
+    widths = 3 * (known.feed_forward_length or 0) + 6 * (known.embedding_length or 0)
     return MemoryEstimate(
         weights_bytes=known.weights_bytes or 0,
         # Beside its keys and values, a cell has a place in the attention mask of every token of a step.

@@ -4,10 +4,11 @@ import ctypes
 import logging
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from appliance.errors import BackendError
+from appliance.errors import BackendError, OutOfDeviceMemory
 
 # GNU OpenMP's threads wait for each other by spinning, within a step and also between two steps, when only Python
 # works. So long a spin covers the waits within a step; past it a thread sleeps and leaves its core to others. Measured
@@ -20,17 +21,37 @@ os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 os.environ.setdefault("GGML_NO_BACKTRACE", "1")
 
 import llama_cpp as native
+from llama_cpp._ggml import libggml
 
-__all__ = ["failure", "load_model", "load_vocabulary", "metadata", "native", "read_text"]
+__all__ = [
+    "NO_DEVICES",
+    "decode_failure",
+    "expect_failure",
+    "failure",
+    "libggml",
+    "listening",
+    "load_model",
+    "load_vocabulary",
+    "metadata",
+    "native",
+    "new_context",
+    "read_text",
+]
 
 _log = logging.getLogger(__name__)
 
 # libllama's warnings speak to its developers (a context below the trained one, a token type it corrects).
 _LOG_LEVELS = {4: logging.ERROR}
 _IS_CONTINUED, _IS_ERROR = 5, 4
+_NO_MEMORY = -2  # a result of llama_decode. Source: llama.h
+
+NO_DEVICES = (ctypes.c_void_p * 1)(None)
+"""What `load_model` takes for the processor alone."""
 
 _last_errors: deque[str] = deque(maxlen=4)
+_listeners: list[list[str]] = []
 _level_of_last_line = 0
+_is_failure_wanted = False
 
 
 @native.llama_log_callback  # type: ignore[untyped-decorator]  # the library has no types
@@ -39,16 +60,37 @@ def _on_log(level: int, text: bytes, _user_data: object) -> None:
     global _level_of_last_line
     level = _level_of_last_line if level == _IS_CONTINUED else level
     _level_of_last_line = level
+    if level == _IS_ERROR and _is_failure_wanted:
+        return
     line = text.decode(errors="replace").strip()
     if not line.strip("."):
         return
     if level == _IS_ERROR:
         _last_errors.append(line)
+    for lines in _listeners:
+        lines.append(line)
     _log.log(_LOG_LEVELS.get(level, logging.DEBUG), "%s", line)
 
 
 native.llama_log_set(_on_log, None)
 native.llama_backend_init()
+
+
+def expect_failure(is_wanted: bool) -> None:
+    """Say whether a step that fails now was meant to: the library calls an aborted one an error, in three lines."""
+    global _is_failure_wanted
+    _is_failure_wanted = is_wanted
+
+
+@contextmanager
+def listening() -> Iterator[list[str]]:
+    """Yield the lines that the library logs from now on: some of what it does it tells nowhere else."""
+    lines: list[str] = []
+    _listeners.append(lines)
+    try:
+        yield lines
+    finally:
+        _listeners.remove(lines)
 
 
 def failure(what_failed: str, what_to_do: str = "") -> str:
@@ -58,11 +100,23 @@ def failure(what_failed: str, what_to_do: str = "") -> str:
     return f"{what_failed}: {why}{what_to_do}"
 
 
-def load_model(path: str, *, gpu_layers: int, progress: Callable[[float], None]) -> Any:
-    """Return a model with its weights. Raises: BackendError, with the library's reason."""
+def decode_failure(status: int, what_failed: str) -> BackendError:
+    """Return why `llama_decode` ended with that status."""
+    kind = OutOfDeviceMemory if status == _NO_MEMORY else BackendError
+    return kind(failure(f"{what_failed} (status {status})"))
+
+
+def load_model(path: str, *, gpu_layers: int, progress: Callable[[float], None], devices: Any = None) -> Any:
+    """Return a model with its weights, so many layers of it on the `devices`, which end with None.
+
+    Raises: BackendError, with the library's reason.
+    """
     params = native.llama_model_default_params()
     params.n_gpu_layers = gpu_layers
     params.load_mode = native.LLAMA_LOAD_MODE_NONE
+    # With no list at all the library would send large steps to whatever GPU there is.
+    listed = devices if devices is not None else NO_DEVICES
+    params.devices = ctypes.addressof(listed)
     callback = _progress_callback(progress)
     params.progress_callback = callback
     return _load(path, params)
@@ -73,6 +127,15 @@ def load_vocabulary(path: str) -> Any:
     params = native.llama_model_default_params()
     params.vocab_only = True
     return _load(path, params)
+
+
+def new_context(model: Any, params: Any, what_failed: str) -> Any:
+    """Return a context of a model. Raises: OutOfDeviceMemory, BackendError, with the library's reason."""
+    context = native.llama_init_from_model(model, params)
+    if not context:
+        message = failure(what_failed)
+        raise (OutOfDeviceMemory if "alloc" in message else BackendError)(message)
+    return context
 
 
 def read_text(call: Callable[..., int], subject: Any) -> str:

@@ -11,6 +11,7 @@ from appliance.core.admin import KeyInfo
 from appliance.core.doctor import Finding
 from appliance.core.hardware import HardwareReadings, HardwareSnapshot
 from appliance.core.plan import BackendDescriptor
+from appliance.ops.fallbacks import Fallback
 from appliance.ops.shortages import Shortage
 
 
@@ -175,6 +176,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     installation: Installation | None = None
     service: ServiceFacts | None = None
     shortages: tuple[Shortage, ...] = ()
+    fallbacks: tuple[Fallback, ...] = ()
     failures: tuple[tuple[str, str], ...] = ()
 
     @property

@@ -14,6 +14,7 @@ from appliance.backends.registry import descriptors
 from appliance.hardware.memory import memory_available_bytes
 from appliance.hardware.probe import probe
 from appliance.hardware.readings import ReadingsProbe
+from appliance.ops.fallbacks import Fallback, read_fallbacks
 from appliance.ops.shortages import Shortage, read_shortages
 from appliance.settings import Settings, SettingsError
 
@@ -42,6 +43,7 @@ TIMEOUT_S = 20.0
 _ENGINE_TIMEOUT_S = 10.0
 _NO_ENGINES: tuple[EngineFacts, ...] = ()
 _NO_SHORTAGES: tuple[Shortage, ...] = ()
+_NO_FALLBACKS: tuple[Fallback, ...] = ()
 _NO_LIBRARIES: tuple[str | None, tuple[LibraryFacts, ...] | None] = (None, None)
 
 
@@ -61,6 +63,7 @@ def gather(home: Path, load_settings: Callable[[], Settings], look_at_daemon: Ca
     clock = parts.start("the clock", look_at_clock, ClockFacts())
     installation = parts.start("the installation", look_at_installation, None)
     shortages = parts.start("the record of memory", lambda: read_shortages(home), _NO_SHORTAGES)
+    fallbacks = parts.start("the record of devices", lambda: read_fallbacks(home), _NO_FALLBACKS)
     service = parts.start("the service", lambda: look_at_service(installation.result()), None)
     facts = Facts(
         version=appliance.__version__,
@@ -78,6 +81,7 @@ def gather(home: Path, load_settings: Callable[[], Settings], look_at_daemon: Ca
         installation=installation.result(),
         service=service.result(),
         shortages=shortages.result(),
+        fallbacks=fallbacks.result(),
     )
     facts = _with_what_follows(facts, parts, home, settings)
     return msgspec.structs.replace(facts, failures=parts.failures())

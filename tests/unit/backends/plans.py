@@ -2,7 +2,12 @@
 
 from typing import Literal
 
+import pytest
+from msgspec.structs import replace
+
 from appliance.core.plan import Artefact, LoadPlan
+from appliance.hardware.probe import probe
+from tests.shapes import write_shape
 
 
 def plan_of(
@@ -33,3 +38,23 @@ def plan_of(
         estimated_bytes=0,
         reasons=(),
     )
+
+
+def compiled_plan(
+    tmp_path_factory: pytest.TempPathFactory, quantization: str, kv_type: str = "f16", kv_capacity_tokens: int = 256
+) -> LoadPlan:
+    """Return a plan of the tiny model for our kernels. All who ask share what is compiled, which takes seconds."""
+    folder = tmp_path_factory.getbasetemp() / f"compiled-{quantization}"
+    path = folder / "tiny.gguf"
+    if not folder.exists():
+        folder.mkdir()
+        write_shape(path, "tiny", quantization)
+    plan = plan_of(
+        "tvm",
+        "gguf",
+        str(path),
+        compiled_path=str(folder / "compiled"),
+        kv_type=kv_type,
+        kv_capacity_tokens=kv_capacity_tokens,
+    )
+    return replace(plan, instructions=probe().processor.instructions)

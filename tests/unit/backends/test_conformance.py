@@ -14,7 +14,7 @@ from tests.tiny_decoders import DECODERS
 from tests.tiny_folders import write_tiny_folder
 from tests.unit.backends.conformance import Conformance
 from tests.unit.backends.conformance_of_parts import ConformanceOfParts
-from tests.unit.backends.plans import plan_of
+from tests.unit.backends.plans import compiled_plan, plan_of
 from tests.unit.backends.sliding_window import write_sliding_window
 
 INSTRUCTIONS = probe().processor.instructions
@@ -123,11 +123,7 @@ class Tvm(ConformanceOfParts):
     @pytest.fixture(scope="class")
     @classmethod
     def plan(cls, tmp_path_factory: pytest.TempPathFactory) -> LoadPlan:
-        folder = tmp_path_factory.mktemp("tvm")
-        write_shape(folder / "tiny.gguf", "tiny", cls.quantization)
-        path, compiled = str(folder / "tiny.gguf"), str(folder / "compiled")
-        plan = plan_of("tvm", "gguf", path, compiled_path=compiled, kv_type=cls.kv_type)
-        return replace(plan, instructions=INSTRUCTIONS)
+        return compiled_plan(tmp_path_factory, cls.quantization, cls.kv_type)
 
 
 class TestTvmSafetensors(ConformanceOfParts):

@@ -131,7 +131,7 @@ def test_a_conversion_that_is_killed_leaves_nothing_outside_its_own_folder(folde
     exporter(home, 'mkdir -p "$out"; echo half > "$out/model.onnx"; echo Reading layer 1; exec sleep 60')
     before = {path for path in home.rglob("*") if job not in path.parents}
     environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
-    command = [sys.executable, "-P", "-m", "appliance.backends.onnx.convert_job"]
+    command = [sys.executable, "-P", "-m", "appliance.backends.convert_job"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=job, process_group=0, env=environ
     ) as child:

@@ -11,7 +11,6 @@ import pytest
 
 import models.default
 from appliance.backends import convert_job, evaluate_job, quantize_job, speed
-from appliance.backends.base import Batch
 from appliance.backends.gguf_source import find_source
 from appliance.backends.job_arguments import ConvertArguments, EvaluateArguments, QuantizeArguments
 from appliance.backends.llama_cpp import gate
@@ -332,53 +331,3 @@ def test_a_folder_whose_numbers_are_broken_is_not_kept(tmp_path: Path, report: A
 
     with pytest.raises(BackendError, match="makes no numbers of a text"):
         convert_job.convert(ConvertArguments(model=str(folder), to="gguf"), report)
-
-
-class Clockwork:
-    """A model whose every token takes a tenth of a second, and every step one more."""
-
-    class Traits:
-        max_step_tokens = 512
-
-    traits: Any = Traits()
-
-    def __init__(self) -> None:
-        self.now_s, self.length = 0.0, 0
-
-    def step(self, batch: Batch) -> Any:
-        (run,) = batch.runs
-        assert run.start == self.length
-        self.length += len(run.tokens)
-        self.now_s += 0.1 * len(run.tokens) + 1
-        return type("Output", (), {"logits": (np.zeros((1, 8), np.float32),)})
-
-    def truncate(self, sequence: int, num_tokens: int) -> None:
-        self.length = num_tokens
-
-
-def test_speed_is_tokens_by_time() -> None:
-    model: Any = Clockwork()
-
-    found = speed.measure_speed(model, np.zeros(90, np.int32), now=lambda: model.now_s)
-
-    assert (round(found.prefill, 6), round(found.decode or 0, 6)) == (9.0, round(1 / 1.1, 6))
-    assert model.length == 0
-
-
-def test_a_speed_that_was_disturbed_is_measured_again_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speed, "_MOST_TRIES", 3)
-    asked = iter(range(0, 10_000_000, 1000))  # others use a thousand seconds between two looks
-    monkeypatch.setattr(speed, "_busy_s", lambda: float(next(asked)))
-    model: Any = Clockwork()
-
-    found = speed.measure_speed(model, np.zeros(90, np.int32), now=lambda: model.now_s)
-
-    assert found.is_disturbed
-    assert next(asked) == 6 * 1000
-
-
-def test_our_own_work_disturbs_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speed, "_busy_s", lambda: 0.0)
-    model: Any = Clockwork()
-
-    assert not speed.measure_speed(model, np.zeros(90, np.int32), now=lambda: model.now_s).is_disturbed

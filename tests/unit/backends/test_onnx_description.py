@@ -1,7 +1,5 @@
 """What the daemon is told of onnxruntime, by what is installed."""
 
-from importlib.metadata import PackageNotFoundError
-
 import pytest
 
 from appliance.backends.onnx import description
@@ -14,12 +12,7 @@ def described(monkeypatch: pytest.MonkeyPatch, *plug_ins: str, **installed: str)
     """Describe a machine with these distributions; an underline stands for a dash."""
     versions = {name.replace("_", "-"): version for name, version in installed.items()}
 
-    def version(name: str) -> str:
-        if name not in versions:
-            raise PackageNotFoundError(name)
-        return versions[name]
-
-    monkeypatch.setattr(description, "version", version)
+    monkeypatch.setattr(description, "installed_version", versions.get)
     monkeypatch.setattr(description, "installed_plug_ins", lambda: plug_ins)
     return OnnxDescription().descriptor(machine())
 

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import pytest
 
 from appliance.backends.onnx import plug_ins
-from appliance.backends.onnx.provider_choice import Choice, check_session, choose_provider
+from appliance.backends.onnx.provider_choice import Choice, check_session, choose_provider, placed_on
 from appliance.backends.onnx.providers import (
     CPU,
     ModelKind,
@@ -16,6 +16,7 @@ from appliance.backends.onnx.providers import (
     full_name,
     plan_providers,
 )
+from appliance.core.devices import LoadedDevice
 from appliance.core.hardware import Accelerator
 from appliance.errors import BackendError
 
@@ -186,7 +187,7 @@ def test_a_fallback_that_is_allowed_is_still_in_the_log(caplog: pytest.LogCaptur
 def test_a_fallback_is_refused_where_the_setting_says_so() -> None:
     trials = FakeTrials(ON_CUDA, **{CUDA: "broken", TENSORRT: "broken"})
 
-    with pytest.raises(BackendError, match=r"CUDA does not serve.*broken.*engine\.provider_fallback"):
+    with pytest.raises(BackendError, match=r"CUDA does not serve.*broken.*engine\.device_fallback"):
         choose_provider("encoder", [card("nvidia")], "auto", "refuse", trials)
 
 
@@ -260,3 +261,14 @@ def test_plug_ins_are_found_by_their_distributions_and_registered_once(monkeypat
 
     assert library.registered == [("onnxruntime-ep-openvino", "/somewhere/plug_in.so")]
     assert problems == [("the plug-in onnxruntime-ep-x cannot be used: libze_loader.so.1 is missing",)] * 2
+
+
+def test_where_a_session_computes_is_told_with_what_is_not_as_planned() -> None:
+    trials = FakeTrials(ON_CUDA, **{CUDA: "broken", TENSORRT: "broken"})
+    fell = choose_provider("encoder", [card("nvidia")], "auto", "warn", trials)
+    assert placed_on(fell, [CPU]).device == "cpu"
+    assert "CUDA does not serve" in (placed_on(fell, [CPU]).problem or "")
+    on_cuda = Choice(provider=CUDA, policy="warn", reasons=())
+    assert placed_on(on_cuda, [CUDA, CPU]) == LoadedDevice(device="cuda")
+    assert "does not serve this model" in (placed_on(on_cuda, [CPU]).problem or "")
+    assert placed_on(Choice(provider=CPU, policy="warn", reasons=()), [CPU]) == LoadedDevice()

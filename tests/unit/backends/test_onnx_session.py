@@ -45,7 +45,7 @@ def test_a_provider_that_fails_on_the_real_graph_is_replaced_only_aloud(
 
 
 def test_a_provider_that_fails_on_the_real_graph_is_refused_where_the_setting_says_so(graph: Path) -> None:
-    with pytest.raises(BackendError, match=r"has no device in this process.*it ran a token.*provider_fallback"):
+    with pytest.raises(BackendError, match=r"has no device in this process.*it ran a token.*device_fallback"):
         open_session(graph, None, 1, chosen(CUDA, "refuse"))
 
 

@@ -1,4 +1,4 @@
-"""The work of the jobs `compile` and `calibrate`: all of a model or nothing, once, and measured."""
+"""The work of the jobs `compile` and `tune`: all of a model or nothing, once, and measured."""
 
 import io
 import os
@@ -41,6 +41,21 @@ FOREIGN_TILE = MatrixTile(num_outputs=99 * 16, num_inputs=128, bits=8, num_token
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     add(tmp_path, DECODERS[0])
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def once_compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("compiled")
+    add(home, DECODERS[0])
+    compile_model(order(), reporter(home))
+    return home
+
+
+@pytest.fixture
+def compiled_home(once_compiled: Path, tmp_path: Path) -> Path:
+    """A home of the test's own whose model is compiled already."""
+    shutil.copytree(once_compiled, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
@@ -109,9 +124,8 @@ def test_other_bits_replace_the_weights_and_are_kept_until_others_are_asked_for(
     assert target_of("floats", home, HERE).bits == 8
 
 
-def test_bits_change_nothing_of_weights_that_are_taken_as_they_are(home: Path) -> None:
-    compile_model(order(), reporter(home))
-    assert compile_model(replace(order(), bits=4), reporter(home)).note == "it is compiled already"
+def test_bits_change_nothing_of_weights_that_are_taken_as_they_are(compiled_home: Path) -> None:
+    assert compile_model(replace(order(), bits=4), reporter(compiled_home)).note == "it is compiled already"
 
 
 def test_without_a_linker_a_model_is_compiled_by_whoever_loads_it_until_there_is_one(
@@ -144,16 +158,15 @@ def test_a_linker_that_fails_counts_as_none(home: Path, monkeypatch: pytest.Monk
     assert logits(home).shape[0] == 13
 
 
-def test_other_tiles_replace_the_step_but_neither_the_weights_nor_a_bit_of_what_comes_out(home: Path) -> None:
-    compile_model(order(), reporter(home))
-    before, folder = logits(home), target_of("llama", home, HERE).folder
+def test_other_tiles_replace_the_step_but_neither_the_weights_nor_a_bit_of_what_comes_out(compiled_home: Path) -> None:
+    before, folder = logits(compiled_home), target_of("llama", compiled_home, HERE).folder
     weights = (folder / "weights.bin").stat()
 
-    compile_model(order("llama", FOREIGN_TILE, OUTPUT_TILE), reporter(home))
+    compile_model(order("llama", FOREIGN_TILE, OUTPUT_TILE), reporter(compiled_home))
 
     assert read_record(folder).tiles == (OUTPUT_TILE,)
     assert (folder / "weights.bin").stat().st_ino == weights.st_ino
-    np.testing.assert_array_equal(logits(home), before)
+    np.testing.assert_array_equal(logits(compiled_home), before)
 
 
 def test_work_that_fails_leaves_nothing_among_what_is_compiled(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,14 +196,13 @@ def test_a_processor_that_there_are_no_kernels_for_is_no_part_of_a_path() -> Non
         CompileArguments(model="llama", instruction_set="../../etc")
 
 
-def test_tuning_measures_every_matrix_of_what_is_compiled_and_its_speed_anew(home: Path) -> None:
-    compile_model(order(), reporter(home))
-    folder = target_of("llama", home, HERE).folder
+def test_tuning_measures_every_matrix_of_what_is_compiled_and_its_speed_anew(compiled_home: Path) -> None:
+    folder = target_of("llama", compiled_home, HERE).folder
     (folder / RECORD_FILE).unlink()
 
-    found = tune(TuneArguments(instruction_set=HERE, tiles=(FOREIGN_TILE,)), reporter(home))
+    found = tune(TuneArguments(instruction_set=HERE, tiles=(FOREIGN_TILE,)), reporter(compiled_home))
 
-    assert set(found.measured) == set(target_of("llama", home, HERE).shape.products())
+    assert set(found.measured) == set(target_of("llama", compiled_home, HERE).shape.products())
     assert read_record(folder).tiles == tuple(sorted(found.tiles, key=lambda tile: tile.matrix))
     assert read_record(folder).speed is not None
 

@@ -16,13 +16,12 @@ from appliance.backends.tvm.kv_pages import KvPages
 from appliance.backends.tvm.limits import KV_BYTES_OF_32
 from appliance.backends.tvm.pages import PageCopy
 from appliance.core.plan import LoadPlan, StepLimits
-from appliance.hardware.probe import probe
 from kernels.paging import KV_TYPES, PAGE, KvType
 from kernels.shape import DecoderShape, Heads
 from kernels.tiling import tiling_of
 from models.manifest import ModelDetails
-from tests.shapes import SHAPES, write_shape
-from tests.unit.backends.plans import plan_of
+from tests.shapes import SHAPES
+from tests.unit.backends.plans import compiled_plan
 
 CONTEXT_TOKENS = 1000
 HEADS = Heads(4, 2, 64)
@@ -33,12 +32,8 @@ on_each_type = pytest.mark.parametrize("kv_type", KV_TYPES)
 
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory: pytest.TempPathFactory) -> LoadPlan:
-    folder = tmp_path_factory.mktemp("tvm")
-    write_shape(folder / "tiny.gguf", "tiny", "Q8_0")
-    compiled = str(folder / "compiled")
-    plan = plan_of("tvm", "gguf", str(folder / "tiny.gguf"), kv_capacity_tokens=4096, compiled_path=compiled)
-    plan = replace(plan, context_tokens=2048, max_step_tokens=512, threads_decode=2, threads_prefill=2)
-    return replace(plan, instructions=probe().processor.instructions)
+    plan = compiled_plan(tmp_path_factory, "Q8_0", kv_capacity_tokens=4096)
+    return replace(plan, context_tokens=2048, max_step_tokens=512, threads_decode=2, threads_prefill=2)
 
 
 def load(plan: LoadPlan, kv_type: KvType) -> LoadedModel:

@@ -73,7 +73,7 @@ def test_the_file_of_weights_holds_every_array_where_it_is_looked_for(tiny: Path
             strict=True,
         )
     )
-    packed = PackedWeights(arrays["down_codes", 3], arrays["down_scales", 3])  # type: ignore[arg-type]
+    packed = PackedWeights(arrays["down_codes", 3], arrays["down_scales", 3])
     expected = whole(source.pieces("blk.3.ffn_down.weight", 4))
     np.testing.assert_array_equal(unpack(packed, 4, 128).codes, expected.codes)
     np.testing.assert_array_equal(arrays["final_norm", None], source.tensor("output_norm.weight"))
