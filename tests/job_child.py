@@ -60,6 +60,9 @@ KINDS = (
         lane="network",
         shared_by=("name", "fails"),
     ),
+    JobKind(
+        name="idling", module="tests.job_child", arguments=Play, is_resumable=True, lane="idle", shared_by=("name",)
+    ),
 )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 if not __package__:  # started as a script from a checkout that is not installed
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from models.default.gguf_export import FILE_TYPE_NUMBERS, gguf_metadata
+from models.default.gguf_export import QUANTIZATIONS, gguf_metadata
 from models.default.shape import Shape
 from models.default.tokenizer import SPECIAL_TOKENS, Tokenizer, byte_alphabet
 from models.formats.gguf_writer import Tensor, write_gguf
@@ -95,7 +95,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--shape", choices=SHAPES, default="qwen2.5-0.5b")
-    parser.add_argument("--quantization", choices=FILE_TYPE_NUMBERS, default="Q4_0")
+    parser.add_argument("--quantization", choices=QUANTIZATIONS, default="Q4_0")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     write_shape(options.out, options.shape, options.quantization, options.seed)

@@ -8,13 +8,14 @@ from pathlib import Path
 from appliance.api.app import Parts
 from appliance.api.sse import StreamTiming
 from appliance.backends.jobs import KINDS
-from appliance.backends.kernels import kernels_in_use
 from appliance.backends.registry import versions
 from appliance.caches.responses import ResponseFolder
 from appliance.core.batches import BatchTuning
 from appliance.database import DATABASE_FILE
 from appliance.hardware.memory import memory_available_bytes
 from appliance.jobs.batches.batches import KIND as BATCH
+from appliance.jobs.calibrating import Calibrating
+from appliance.jobs.idle import Conditions, IdleGate
 from appliance.jobs.jobs import Jobs, JobSources
 from appliance.jobs.tasks.table import TaskTable
 from appliance.jobs.tasks.tasks import Tasks
@@ -23,13 +24,16 @@ from appliance.ops.doctor.doctor import Doctor
 from appliance.ops.keys import KeyStore
 from appliance.ops.machine import Machine
 from appliance.ops.report import StatusReport
+from appliance.ops.warden import Warden
 from appliance.service.adapter_care import AdapterCare
 from appliance.service.adoption import Adoption
 from appliance.service.answers.cache import ResponseCache
+from appliance.service.benchmarks import CALIBRATE, Benchmarks
 from appliance.service.care import ModelCare
 from appliance.service.catalogue import CatalogueService
 from appliance.service.copies import ModelCopies
 from appliance.service.embedding import Embedder
+from appliance.service.explain import Explainer
 from appliance.service.feedback import FeedbackBook
 from appliance.service.generate import Generation
 from appliance.service.kernels import KernelCare
@@ -40,7 +44,6 @@ from appliance.service.responses.responses import Responses
 from appliance.service.responses.room import Room
 from appliance.service.responses.storage import ResponseStorage
 from appliance.service.store_care import SCRUB, StoreCare
-from appliance.service.tunings import Tunings
 from appliance.service.vocabulary import Vocabularies, vocabulary_process
 from appliance.settings import Settings
 from models.catalogue.imported import ImportedCatalogues
@@ -55,6 +58,7 @@ class Appliance:
 
     ground: Ground
     parts: Parts
+    warden: Warden
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +79,9 @@ def build(
     care = _care(ground)
     ground.store.clean()
     ground.sweeper.sweep_soon()
-    return Appliance(ground=ground, parts=_parts(ground, care, url, keys))
+    parts = _parts(ground, care, url, keys)
+    warden = Warden(parts.machine.strain, ground.scheduler, settings.power)
+    return Appliance(ground=ground, parts=parts, warden=warden)
 
 
 def _parts(ground: Ground, care: _Care, url: str, keys: KeyStore) -> Parts:
@@ -83,6 +89,8 @@ def _parts(ground: Ground, care: _Care, url: str, keys: KeyStore) -> Parts:
     machine = Machine(ground.snapshot)
     answers = _answers(ground)
     generation = Generation(ground.scheduler, installed.preset, answers)
+    explainer = Explainer(installed, ground.planner.explain)
+    jobs, calibrating = _jobs(ground, care, explainer)
     vocabularies = Vocabularies(installed, ground.scheduler, vocabulary_process(ground.environ))
     kept = ResponseStorage(home / DATABASE_FILE, settings.responses)
     return Parts(
@@ -96,6 +104,7 @@ def _parts(ground: Ground, care: _Care, url: str, keys: KeyStore) -> Parts:
         care=care.models,
         copies=ModelCopies(ground.store, installed, care.models),
         catalogue=_catalogue(ground, machine),
+        explainer=explainer,
         store=care.store,
         adapters=AdapterCare(ground.store, installed),
         kernels=care.kernels,
@@ -107,7 +116,8 @@ def _parts(ground: Ground, care: _Care, url: str, keys: KeyStore) -> Parts:
         report=_report(ground, url),
         machine=machine,
         doctor=Doctor(home, settings, watchers.readiness),
-        jobs=Jobs(home, settings.jobs, _job_sources(ground, care), ground.publish),
+        jobs=jobs,
+        calibrating=calibrating,
         files=ground.files,
         batches=watchers.batches,
         tasks=Tasks(partial(TaskTable, home / DATABASE_FILE), generation, ground.notifications, settings.tasks.keep_s),
@@ -119,8 +129,7 @@ def _parts(ground: Ground, care: _Care, url: str, keys: KeyStore) -> Parts:
 
 def _care(ground: Ground) -> _Care:
     settings, snapshot = ground.settings, ground.snapshot
-    tunings = Tunings(ground.home / "calibration", snapshot.processor, partial(kernels_in_use, snapshot))
-    kernels = KernelCare(ground.installed, snapshot, tunings, partial(is_busy, ground.scheduler))
+    kernels = KernelCare(ground.installed, snapshot, ground.measured.tunings, partial(is_busy, ground.scheduler))
     adoption = Adoption(snapshot, is_on=settings.engine.kernels == "auto", adopt=kernels.adopt)
     models = ModelCare(ground.store, ground.installed, ground.scheduler, adoption)
     return _Care(
@@ -142,16 +151,50 @@ def _answers(ground: Ground) -> ResponseCache:
 
 def _catalogue(ground: Ground, machine: Machine) -> CatalogueService:
     catalogues = ImportedCatalogues(ground.home, ground.settings.models.catalogue_keys)
-    return CatalogueService(catalogues, ground.installed, lambda: ground.planner.machine_now(machine.bandwidth))
+    planner = ground.planner
+    return CatalogueService(catalogues, ground.installed, lambda: planner.machine_now(machine.bandwidth), planner.asked)
 
 
-def _job_sources(ground: Ground, care: _Care) -> JobSources:
+def _jobs(ground: Ground, care: _Care, explainer: Explainer) -> tuple[Jobs, Calibrating]:
+    """Return the jobs, and who orders those that measure models while nobody asks for anything."""
+    settings, traffic = ground.settings, ground.watchers.traffic
+    benchmarks = _benchmarks(ground, care, explainer)
+    gate = IdleGate(traffic, _conditions(ground, benchmarks))
+    jobs = Jobs(ground.home, settings.jobs, _job_sources(ground, care, benchmarks, gate), ground.publish)
+    is_on = settings.engine.calibrate == "idle"
+    return jobs, Calibrating(jobs, traffic, gate, benchmarks, ground.installed, is_on=is_on)
+
+
+def _benchmarks(ground: Ground, care: _Care, explainer: Explainer) -> Benchmarks:
+    measured = ground.measured
+    return Benchmarks(
+        ground.installed,
+        explainer,
+        measured.measurements,
+        measured.calibrations,
+        ground.publish,
+        care.models.move,
+    )
+
+
+def _conditions(ground: Ground, benchmarks: Benchmarks) -> Conditions:
+    reserve_bytes = int(ground.settings.scheduler.memory_reserve_ratio * ground.snapshot.memory.total_bytes)
+    return Conditions(
+        is_busy=partial(is_busy, ground.scheduler),
+        easing=lambda: ground.scheduler.easing,
+        free_bytes=lambda: memory_available_bytes() - reserve_bytes,
+        needed_bytes=benchmarks.needed_bytes,
+    )
+
+
+def _job_sources(ground: Ground, care: _Care, benchmarks: Benchmarks, gate: IdleGate) -> JobSources:
     jobs = ground.settings.jobs
     finishers = {
         "convert": care.models.keep_made,
         "quantize": care.models.keep_made,
-        "calibrate": care.kernels.keep_tuned,
+        "tune": care.kernels.keep_tuned,
         "compile": care.models.keep_compiled,
+        CALIBRATE.name: benchmarks.keep,
         SCRUB.name: care.store.keep_scrubbed,
         PULL.name: care.pulls.keep,
         BATCH.name: ground.watchers.batches.finish,
@@ -161,10 +204,11 @@ def _job_sources(ground: Ground, care: _Care) -> JobSources:
         BATCH.name: BatchTuning(max_at_once=jobs.batch_requests, window=jobs.batch_window),
     }
     return JobSources(
-        kinds=(*KINDS, SCRUB, PULL, BATCH),
+        kinds=(*KINDS, CALIBRATE, SCRUB, PULL, BATCH),
         finishers=finishers,
         discarders={PULL.name: care.pulls.discard},
         settings=told,
+        may_begin=gate.allows,
         notifications=ground.notifications,
         environ=ground.environ,
     )

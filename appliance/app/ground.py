@@ -4,13 +4,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
+from appliance.backends.kernels import kernels_in_use, with_kernels
 from appliance.backends.registry import WORKSHOPS, descriptors, versions
 from appliance.caches.kv_disk import KvDisk
 from appliance.caches.kv_sweep import KvSweeper
 from appliance.core.events import SystemEvent
 from appliance.core.hardware import HardwareSnapshot
 from appliance.database import DATABASE_FILE
+from appliance.hardware.accelerators.driver_state import asleep_s, driver_state
 from appliance.hardware.memory import memory_available_bytes
 from appliance.hardware.probe import probe
 from appliance.jobs.batches.batches import Batches
@@ -19,7 +22,9 @@ from appliance.jobs.notify.outbox import Outbox
 from appliance.jobs.notify.places import AllowList
 from appliance.jobs.notify.sending import Sender
 from appliance.jobs.notify.targets import standing_target
+from appliance.jobs.traffic import Traffic
 from appliance.link.process import WorkerProcess
+from appliance.ops.fallbacks import FallbackLog
 from appliance.ops.feed import Feed
 from appliance.ops.metrics import Metrics
 from appliance.ops.ready import Readiness
@@ -27,9 +32,12 @@ from appliance.ops.requests import RequestLog
 from appliance.ops.shortages import ShortageLog
 from appliance.scheduler.loop import SchedulerLoop
 from appliance.service.calibrations import Calibrations
+from appliance.service.devices import Devices
 from appliance.service.files.files import MAX_FILE_BYTES, Files
 from appliance.service.installed import Installed
+from appliance.service.measurements import Measurements
 from appliance.service.planner import Planner
+from appliance.service.tunings import Tunings
 from appliance.settings import Settings
 from models.store.store import ModelStore
 
@@ -43,6 +51,16 @@ class Watchers:
     readiness: Readiness
     feed: Feed
     batches: Batches
+    traffic: Traffic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What was measured on this machine: threads and speeds of models, and tiles of our kernels."""
+
+    calibrations: Calibrations
+    measurements: Measurements
+    tunings: Tunings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +72,7 @@ class Ground:
     environ: Mapping[str, str]
     snapshot: HardwareSnapshot
     store: ModelStore
+    measured: Measured
     planner: Planner
     installed: Installed
     sweeper: KvSweeper
@@ -69,20 +88,33 @@ def lay(settings: Settings, home: Path, environ: Mapping[str, str]) -> Ground:
     snapshot = probe()
     store = ModelStore(home, WORKSHOPS, settings.models.allowed_licences)
     kv_disk = KvDisk(home, settings.kv, snapshot.disks)
-    calibrations = Calibrations(home / "calibration", snapshot.processor, versions())
-    planner = Planner(store, snapshot, descriptors(snapshot), settings, memory_available_bytes, kv_disk, calibrations)
+    measured = _measured(home / "calibration", snapshot)
+    devices = Devices(home / "calibration", lambda: descriptors(probe()), driver_state, asleep_s)
+    planner = Planner(
+        store,
+        snapshot,
+        descriptors(snapshot),
+        settings,
+        memory_available_bytes,
+        kv_disk,
+        measured.calibrations,
+        measured.measurements.find,
+        devices,
+    )
     sweeper = KvSweeper(kv_disk.root, kv_disk.budget_bytes, planner.fingerprints)
     installed = Installed(store, planner.plan, settings.models.default_model)
     files = Files(home, MAX_FILE_BYTES)
     notifications = _notifications(home, settings)
     watchers = _watchers(home, installed, files, notifications)
-    publish = _told_to(watchers, ShortageLog(home), planner, sweeper, calibrations)
+    records = ShortageLog(home), FallbackLog(home)
+    publish = _told_to(watchers, *records, planner, sweeper, measured.calibrations, devices)
     return Ground(
         settings=settings,
         home=home,
         environ=environ,
         snapshot=snapshot,
         store=store,
+        measured=measured,
         planner=planner,
         installed=installed,
         sweeper=sweeper,
@@ -95,8 +127,18 @@ def lay(settings: Settings, home: Path, environ: Mapping[str, str]) -> Ground:
 
 
 def is_busy(scheduler: SchedulerLoop) -> bool:
-    """Return whether anybody waits for an answer."""
-    return any(status.num_running or status.num_waiting for status in scheduler.status())
+    """Return whether anybody waits for an answer, or a model is loaded."""
+    rows = scheduler.status()
+    return any(row.num_running or row.num_waiting or row.state == "loading" for row in rows)
+
+
+def _measured(folder: Path, snapshot: HardwareSnapshot) -> Measured:
+    libraries, tunings = versions(), Tunings(folder, snapshot.processor, partial(kernels_in_use, snapshot))
+    return Measured(
+        calibrations=Calibrations(folder, snapshot.processor, libraries),
+        measurements=Measurements(folder, snapshot, lambda: with_kernels(libraries, snapshot, tunings.tiles())),
+        tunings=tunings,
+    )
 
 
 def _notifications(home: Path, settings: Settings) -> Notifications:
@@ -112,14 +154,17 @@ def _watchers(home: Path, installed: Installed, files: Files, notifications: Not
         readiness=Readiness(installed.default_model),
         feed=Feed(),
         batches=Batches(home, files, notifications),
+        traffic=Traffic(),
     )
 
 
-def _told_to(
-    watchers: Watchers, shortages: ShortageLog, planner: Planner, sweeper: KvSweeper, calibrations: Calibrations
-) -> Callable[[SystemEvent], None]:
-    asked = (watchers.metrics, watchers.requests, watchers.feed, watchers.readiness, watchers.batches)
-    observers = (*asked, shortages, planner, sweeper, calibrations)
+class _Observer(Protocol):
+    def observe(self, event: SystemEvent) -> None: ...
+
+
+def _told_to(watchers: Watchers, *others: _Observer) -> Callable[[SystemEvent], None]:
+    asked = (watchers.metrics, watchers.requests, watchers.feed, watchers.readiness, watchers.batches, watchers.traffic)
+    observers: tuple[_Observer, ...] = (*asked, *others)
     return partial(_tell, tuple(observer.observe for observer in observers))
 
 

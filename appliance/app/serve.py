@@ -133,7 +133,8 @@ async def _serve_until(
     try:
         await daemon.ground.scheduler.start([daemon.parts.installed.resolve(name) for name in settings.models.pinned])
         await server.listening.wait()
-        work = [_warm_up(daemon), manager.keep_watchdog()]
+        watches = (daemon.warden.keep_watch(), daemon.parts.calibrating.keep_watch())
+        work = [_warm_up(daemon), manager.keep_watchdog(), *watches]
         if settings.engine.kernels == "auto":
             work.append(_renew_kernels(daemon.parts))
         helpers = [asyncio.create_task(each) for each in work]

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from appliance.backends.job_arguments import ConvertArguments
-from appliance.backends.made_model import MadeModel, MadeModels
+from appliance.backends.made_model import MadeModel, MadeModels, with_origin
 from appliance.child import Reporter, run_child
 from appliance.errors import InvalidRequest, ModelNotFound
 from models.store.store import ModelStore
@@ -13,6 +13,10 @@ from models.store.store import ModelStore
 
 def convert(arguments: ConvertArguments, report: Reporter) -> MadeModel | MadeModels:
     """Do the job. Each format's library is imported only for it. Raises: ApplianceError."""
+    return with_origin(_convert(arguments, report), arguments.model, report.home)
+
+
+def _convert(arguments: ConvertArguments, report: Reporter) -> MadeModel | MadeModels:
     folder, stem = _folder_of(arguments.model, report.home)
     if arguments.is_gguf:
         from appliance.backends.llama_cpp.convert_job import convert_folder

@@ -9,5 +9,5 @@ KINDS: tuple[JobKind, ...] = (
     JobKind(name="quantize", module="appliance.backends.quantize_job", arguments=QuantizeArguments),
     JobKind(name="evaluate", module="appliance.backends.evaluate_job", arguments=EvaluateArguments),
     JobKind(name="compile", module="appliance.backends.tvm.compile_job", arguments=CompileArguments),
-    JobKind(name="calibrate", module="appliance.backends.tvm.tune_job", arguments=TuneArguments),
+    JobKind(name="tune", module="appliance.backends.tvm.tune_job", arguments=TuneArguments),
 )

@@ -1,12 +1,14 @@
 """Our own kernels as the daemon sees them: what is compiled, and the orders to compile and to tune. No library."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from appliance.backends.tvm import compiled
+from appliance.backends.tvm import adoption, compiled
 from appliance.backends.tvm.description import TvmDescription
 from appliance.backends.tvm.job_arguments import CompileArguments, TuneArguments
 from appliance.backends.tvm.limits import FORMATS, instruction_set_for
+from appliance.core.fingerprint import fingerprint
 from appliance.core.hardware import HardwareSnapshot
 from appliance.core.kernels import CompiledModel, MatrixTile
 from appliance.core.plan import Artefact
@@ -20,9 +22,20 @@ def kernels_in_use(snapshot: HardwareSnapshot) -> str | None:
     return compiled.kernels_in_use(snapshot.processor.instructions)
 
 
+def with_kernels(versions: Mapping[str, str | None], snapshot: HardwareSnapshot, tiles: Tiles) -> dict[str, str | None]:
+    """Return what decides how fast each backend is: the version of its library, and what our own kernels are."""
+    tiling = fingerprint("tiling", 1, {str(tile.matrix): f"{tile.num_tokens}x{tile.num_blocks}" for tile in tiles})
+    return {**versions, "tvm": f"{kernels_in_use(snapshot)} {tiling}"}
+
+
 def compiled_of(artefact: Artefact, models: tuple[str, ...], snapshot: HardwareSnapshot) -> tuple[CompiledModel, ...]:
     """Return what is compiled of these files, whose names are `models`; what is in use first."""
     return tuple(compiled.compiled_in(Path(artefact.compiled_path), models, snapshot.processor.instructions))
+
+
+def is_compiled(artefact: Artefact, snapshot: HardwareSnapshot) -> bool:
+    """Return whether a model is ready to run on our kernels as they are now."""
+    return artefact.format in FORMATS and adoption.is_adopted(artefact, snapshot.processor.instructions)
 
 
 def clean(artefact: Artefact, snapshot: HardwareSnapshot, now_s: float) -> tuple[int, int]:
@@ -45,7 +58,7 @@ def compile_order(
 
 
 def tune_order(model: str | None, artefact: Artefact | None, snapshot: HardwareSnapshot, tiles: Tiles) -> TuneArguments:
-    """Return what a job `calibrate` is told; no model means all that are compiled. Raises: as `compile_order`."""
+    """Return what a job `tune` is told; no model means all that are compiled. Raises: as `compile_order`."""
     if model is not None and artefact is not None:
         _check_format(model, artefact)
     return TuneArguments(

@@ -4,13 +4,17 @@ from pathlib import Path
 
 from appliance.backends.gguf_source import find_source, is_gguf
 from appliance.backends.job_arguments import QuantizeArguments
-from appliance.backends.made_model import MadeModel, MadeModels
+from appliance.backends.made_model import MadeModel, MadeModels, with_origin
 from appliance.child import Reporter, run_child
 from appliance.errors import InvalidRequest
 
 
 def quantize(arguments: QuantizeArguments, report: Reporter) -> MadeModel | MadeModels:
     """Do the job. Each format's library is imported only for it. Raises: ApplianceError."""
+    return with_origin(_quantize(arguments, report), arguments.model, report.home)
+
+
+def _quantize(arguments: QuantizeArguments, report: Reporter) -> MadeModel | MadeModels:
     if not is_gguf(arguments.model, report.home):
         from appliance.backends.onnx.quantize_job import quantize as quantize_onnx
 

@@ -1,6 +1,9 @@
 """What the command line says of how a model fits this machine."""
 
+from datetime import datetime
+
 from appliance.core.catalogue import Fit
+from appliance.core.measurement import Measurement
 from appliance.core.units import format_bytes
 
 
@@ -14,11 +17,25 @@ def fit_facts(fit: Fit) -> list[tuple[str, str | None]]:
         facts.append(("writes", f"about {_rounded(fit.speed.decode_tokens_per_s)} tokens/s"))
         facts.append(("reads a prompt", f"at roughly {_rounded(fit.speed.prompt_tokens_per_s)} tokens/s"))
         facts.append(("speed", fit.speed.basis))
+    if fit.measured is not None:
+        facts.append(("measured", _measured(fit.measured)))
     facts.append(("template", fit.template))
     facts.append(("made for", ", ".join(fit.capabilities) or None))
     if fit.licence_note is not None:
         facts.append(("licence asks" if fit.is_licence_allowed else "licence", fit.licence_note))
     return facts + [("note", note) for note in fit.notes]
+
+
+def _measured(found: Measurement) -> str:
+    """Return the speeds that were found here, and when."""
+    speed = found.speed
+    said = [f"reads {_rounded(each.tokens_per_s)} tokens/s of {each.num_tokens} at once" for each in speed.prefill]
+    if speed.decode_1_tokens_per_s is not None:
+        said.append(f"writes {_rounded(speed.decode_1_tokens_per_s)} tokens/s")
+    if speed.decode_8_tokens_per_s is not None:
+        said.append(f"{_rounded(speed.decode_8_tokens_per_s)} in 8 chats together")
+    day = f"{datetime.fromtimestamp(found.measured_s).astimezone():%Y-%m-%d}"
+    return f"{', '.join(said)}; on {day}" + (" beside other programs" if found.is_disturbed else "")
 
 
 def catalogue_facts(fit: Fit) -> list[tuple[str, str | None]]:

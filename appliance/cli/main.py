@@ -7,17 +7,21 @@ from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
 
 from . import (
+    bench,
     cache,
     chat,
     config,
+    connect,
     conversation,
     doctor,
+    explain,
     feedback,
     hardware,
     jobs,
     kernels,
     keys,
     logs,
+    mcp,
     models,
     ps,
     pull,
@@ -27,7 +31,8 @@ from . import (
 )
 from .arguments import Parser, texts
 from .context import Context, find_home
-from .exits import DONE, FAILED, INTERRUPTED, explain
+from .exits import DONE, FAILED, INTERRUPTED
+from .exits import explain as explain_error
 
 DESCRIPTION = """
 Turn this machine into a private AI server: a daemon with an OpenAI-compatible API, and the commands to use it.
@@ -77,7 +82,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
             import traceback
 
             traceback.print_exc()
-        message, code = explain(error)
+        message, code = explain_error(error)
         print(f"appliance: {message}", file=sys.stderr)
         return code
 
@@ -93,16 +98,20 @@ def _parser() -> Parser:
         ps,
         pull,
         models,
+        explain,
         jobs,
         tasks,
         kernels,
+        bench,
         cache,
         feedback,
         keys,
+        connect,
         config,
         hardware,
         doctor,
         logs,
+        mcp,
         version,
     ):
         module.register(group)

@@ -173,6 +173,7 @@ def _facts(model: InstalledModel) -> list[tuple[str, str | None]]:
         ("trained context", trained),
         ("context here", f"{model.context_tokens} tokens" if model.context_tokens else "chosen when it is loaded"),
         ("can", ", ".join(model.capabilities) or None),
+        *([("runs on", _way(model))] if model.backend is not None else []),
         ("size on disk", format_bytes(model.size_bytes)),
         ("memory needed", None if model.estimated_bytes is None else "about " + format_bytes(model.estimated_bytes)),
         ("licence", model.licence),
@@ -181,10 +182,17 @@ def _facts(model: InstalledModel) -> list[tuple[str, str | None]]:
         ("added", added),
         *origin_facts(model),
     ]
-    reasons = model.reasons if model.choice is None else (model.choice, *model.reasons)
+    reasons = model.reasons[1:] if model.backend is not None else model.reasons
+    reasons = reasons if model.choice is None else (model.choice, *reasons)
     facts += loss_facts(model.quality)
     facts += [("the name", model.name_note)] if model.name_note else []
     return facts + [("damaged", problem) for problem in model.problems] + [("why so", reason) for reason in reasons]
+
+
+def _way(model: InstalledModel) -> str:
+    """Return what would run it and why, as the first reason says it."""
+    reason = next(iter(model.reasons), "")
+    return reason if reason.startswith(str(model.backend)) else f"{model.backend}: {reason}"
 
 
 def _remove(arguments: argparse.Namespace, context: Context) -> int:

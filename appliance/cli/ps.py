@@ -64,13 +64,16 @@ def _lines(status: Status) -> list[str]:
         f"{status.state} at {status.url} for {format_seconds(status.uptime_s)}, {printable(readiness)}",
         f"{status.num_running} running, {status.num_waiting} waiting; "
         f"CPU {machine.cpu_busy_ratio:.0%} busy{_vitals(machine)}, {free} of {total} memory free",
+        *([f"working at {machine.easing.work_ratio:.0%}: {machine.easing.reason}"] if machine.easing.reason else []),
         "",
     ]
     if not status.models:
         return [*lines, f"no model is in memory; a request for one loads it ({status.default_model} by default)"]
     lines.append(table(HEADERS, map(_row, status.models), right=HEADERS[3:7]))
-    failed = [model for model in status.models if model.state == "failed"]
-    return lines + [f"{model.name}: {printable(model.reason)}" for model in failed]
+    why = [(model.name, model.reason if model.state == "failed" else model.choice) for model in status.models]
+    elsewhere = [(each.name, each.device_problem) for each in status.models if each.device_problem is not None]
+    lines += [f"{name} is not computed where it was planned: {printable(problem)}" for name, problem in elsewhere]
+    return lines + [f"{name}: {printable(reason)}" for name, reason in why if reason]
 
 
 def _vitals(machine: MachineStatus) -> str:
@@ -84,7 +87,7 @@ def _row(model: LoadedModelStatus) -> tuple[str, ...]:
     return (
         model.name,
         model.state + loading,
-        f"{model.backend} {model.device}",
+        f"{model.backend} {model.device}" + (f" ({model.gpu_layers} layers)" if model.gpu_layers else ""),
         format_bytes(model.memory_bytes),
         str(model.num_running),
         str(model.num_waiting),

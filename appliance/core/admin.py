@@ -5,13 +5,18 @@ from typing import Literal
 import msgspec
 
 from .caller import Scope
+from .easing import FULL, Easing
 from .events import ModelState, Outcome
 from .request import Priority, RequestId
 from .store import Beginning, Provenance
 
 
 class LoadedModelStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """A model that has a worker, or had one and failed. Memory is measured once it is ready, estimated before."""
+    """A model that has a worker, or had one and failed. Memory is measured once it is ready, estimated before.
+
+    `choice` says why it runs on this backend. `device` and `gpu_layers` are where it is computed in fact, once it is
+    ready; `device_problem` says why that is not what was planned, if so.
+    """
 
     name: str
     state: ModelState
@@ -28,16 +33,23 @@ class LoadedModelStatus(msgspec.Struct, frozen=True, kw_only=True):
     kv_capacity_tokens: int
     expires_in_s: float | None
     load_ratio: float | None = None
+    choice: str = ""
+    gpu_layers: int = 0
+    device_problem: str | None = None
 
 
 class MachineStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What the machine does now: the heat of the processor; the power of the machine, else of the processor."""
+    """What the machine does now: the heat of the processor; the power of the machine, else of the processor.
+
+    `easing` says how far models hold back because of heat or the battery.
+    """
 
     cpu_busy_ratio: float
     memory_total_bytes: int
     memory_available_bytes: int
     temperature_celsius: float | None = None
     power_watts: float | None = None
+    easing: Easing = FULL
 
 
 class Versions(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +140,8 @@ class ModelLoss(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class InstalledModel(msgspec.Struct, frozen=True, kw_only=True):
     """A model that can be used now. `context_tokens` is what a sequence gets here, as against the model's own.
 
-    `problems` say why its files are not what was added, if so; `alias_of` is the name that this one was made of;
+    `problems` say why its files are not what was added, if so; `alias_of` is the name that this one was made of,
+    `backend` what would run it now;
     `name_note` says whose name the model's own looks like.
     """
 
@@ -154,6 +167,7 @@ class InstalledModel(msgspec.Struct, frozen=True, kw_only=True):
     choice: str | None = None
     version: int = 1
     alias_of: str | None = None
+    backend: str | None = None
     problems: tuple[str, ...] = ()
     provenance: Provenance | None = None
     name_note: str | None = None
@@ -169,7 +183,7 @@ class AddModel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The body of `POST /admin/v1/models`: adopt a file on the daemon's machine, in place or as a copy.
 
     `replace`: another model of that name gives it up and stays as a version of it. `beginning` and `provenance` are
-    what another program knew of it, whose model it is.
+    what another program knew of it, whose model it is. `made_of` is the digest of the model that it was made of here.
     """
 
     path: str
@@ -178,6 +192,7 @@ class AddModel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     replace: bool = False
     beginning: Beginning | None = None
     provenance: Provenance | None = None
+    made_of: str | None = None
 
 
 class ModelRef(msgspec.Struct, frozen=True, kw_only=True):

@@ -78,7 +78,7 @@ class CleanedKernels(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TunedTiles(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of a job `calibrate`: the shapes that were measured, and the tiles of those that gain by another."""
+    """The result of a job `tune`: the shapes that were measured, and the tiles of those that gain by another."""
 
     instruction_set: str
     measured: tuple[tuple[int, int, int], ...]

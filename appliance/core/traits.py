@@ -4,6 +4,8 @@ from typing import Literal, NewType
 
 import msgspec
 
+from .devices import LoadedDevice
+
 AdapterId = NewType("AdapterId", int)
 ModelTask = Literal["generate", "embed", "score"]
 """What a model is for: text, a vector for each text, or a judgement of each text or pair."""
@@ -33,6 +35,8 @@ class ModelTraits(msgspec.Struct, frozen=True, kw_only=True):
 
     A model that embeds or scores has no KV cache and no call but `embed`, whose rows are `row_width` numbers: the
     embedding, or a logit for each label. `max_step_tokens` is then what one call should hold, but for a longer input.
+
+    `placed` says on what the model is computed, and whether that is what was planned.
     """
 
     task: ModelTask
@@ -53,3 +57,4 @@ class ModelTraits(msgspec.Struct, frozen=True, kw_only=True):
     is_prefill_batched: bool = True
     can_set_threads: bool = True
     row_width: int = 0
+    placed: LoadedDevice = LoadedDevice()

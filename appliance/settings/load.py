@@ -13,6 +13,8 @@ from .tree import Settings
 from .values import SettingsError, Text, convert, hidden
 
 _ENVIRONMENT_PREFIX = "APPLIANCE_"
+_RENAMED = {"engine.provider_fallback": "engine.device_fallback"}
+"""Former names, which go on to work."""
 _FLAGS = {"models.default_model": "--model", "models.pinned": "--model"}
 
 
@@ -36,7 +38,8 @@ def load(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, obje
     origins = dict.fromkeys(values, "default")
     kinds = _kinds()
     sources = chain(_from_file(path), _from_environment(environ), _from_flags(flags))
-    for key, origin, value in sources:
+    for name, origin, value in sources:
+        key = _RENAMED.get(name, name)
         if key not in values:
             raise SettingsError(f"{origin}: there is no setting {key!r}{_nearest(key, values)}")
         values[key] = convert(key, origin, value, kinds[key])

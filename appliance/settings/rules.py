@@ -1,7 +1,10 @@
 """What values settings accept beyond their types, and how people are told."""
 
-SECRETS = ("_token", "_secret", "_password")
-"""How the names of settings end that nobody is shown."""
+import re
+from collections.abc import Callable
+from functools import partial
+
+from models.fetch.window import is_window
 
 # Both ends belong to the range.
 RANGES: dict[str, tuple[float, float]] = {
@@ -20,6 +23,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "engine.max_step_sequences": (1, 1024),
     "engine.threads": (1, 4096),
     "engine.step_time_target_s": (0.001, 60),
+    "engine.max_loss_ratio": (0, 10),
     "kv.memory_bytes": (0, 2**50),
     "kv.disk_bytes": (0, 2**50),
     "kv.max_written_bytes_per_day": (0, 2**50),
@@ -44,8 +48,11 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "cache.mode": ("auto", "off", "force"),
     "cache.scope": ("caller", "shared"),
     "engine.kv_type": ("auto", "f32", "int8"),
-    "engine.provider_fallback": ("allow", "warn", "refuse"),
+    "engine.device_fallback": ("allow", "warn", "refuse"),
     "engine.kernels": ("auto", "off"),
+    "engine.calibrate": ("idle", "off"),
+    "power.when_hot": ("ease", "full"),
+    "power.on_battery": ("ease", "full"),
     "notify.smtp_security": ("starttls", "tls", "none"),
     "log.level": ("debug", "info", "warning", "error"),
 }
@@ -60,35 +67,47 @@ NONE_MEANS = {
     "downloads.hugging_face_token": "to ask as nobody",
     "downloads.modelscope_token": "to ask as nobody",
     "notify.webhook_secret": "for no webhooks",
+    "notify.ca_file": "to trust those alone whom the machine trusts",
     "notify.smtp_host": "for no e-mail",
     "notify.smtp_from": "for no e-mail",
     "notify.smtp_user": "to send without a login",
     "notify.smtp_password": "to send without a login",
 }
-FORMS = {
-    "jobs.batch_window": (r"([01]?\d|2[0-3]):[0-5]\d\s*-\s*([01]?\d|2[0-3]):[0-5]\d", "hours such as 22:00-06:00"),
-    "downloads.window": (r"([01]?\d|2[0-3]):[0-5]\d\s*-\s*([01]?\d|2[0-3]):[0-5]\d", "hours such as 22:00-06:00"),
-    "downloads.hugging_face_endpoint": (r"https?://[^\s@]+", "an address such as https://hub.example.org"),
-    "downloads.modelscope_endpoint": (r"https?://[^\s@]+", "an address such as https://hub.example.org"),
-    "downloads.ollama_registry": (r"https?://[^\s@]+", "an address such as https://registry.example.org"),
-    "downloads.hugging_face_token": (r"[!-~]+", "a token, which is of letters, digits and signs"),
-    "downloads.modelscope_token": (r"[!-~]+", "a token, which is of letters, digits and signs"),
+
+
+def _like(pattern: str) -> Callable[[str], object]:
+    return partial(re.fullmatch, pattern)
+
+
+FORMS: dict[str, tuple[Callable[[str], object], str]] = {
+    "jobs.batch_window": (is_window, "hours such as 22:00-06:00"),
+    "downloads.window": (is_window, "hours such as 22:00-06:00"),
+    "downloads.hugging_face_endpoint": (_like(r"https?://[^\s@]+"), "an address such as https://hub.example.org"),
+    "downloads.modelscope_endpoint": (_like(r"https?://[^\s@]+"), "an address such as https://hub.example.org"),
+    "downloads.ollama_registry": (_like(r"https?://[^\s@]+"), "an address such as https://registry.example.org"),
+    "downloads.hugging_face_token": (_like(r"[!-~]+"), "a token, which is of letters, digits and signs"),
+    "downloads.modelscope_token": (_like(r"[!-~]+"), "a token, which is of letters, digits and signs"),
+    "models.variants": (
+        _like(r"[^\s=,@]+=[A-Za-z0-9][A-Za-z0-9._-]*"),
+        'models with a variant each, as in "qwen3" = "Q4_K_M", or qwen3=Q4_K_M,phi4=Q8_0 in a variable',
+    ),
     "notify.allowed_addresses": (
-        r"(http://)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.*_-]+)(:\d{1,5})?|[^\s@:/]*@[A-Za-z0-9.*-]+",
+        _like(r"(http://)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.*_-]+)(:\d{1,5})?|[^\s@:/]*@[A-Za-z0-9.*-]+"),
         "hosts such as hooks.example.org, *.example.org or http://192.168.1.20:8080, "
         "and mail such as ada@example.org or @example.org",
     ),
     "notify.targets": (
-        r"([!-~]+ )?((webhook|ntfy):https?://[!-~]+|email:[!-~]+@[!-~]+)",
+        _like(r"([!-~]+ )?((webhook|ntfy):https?://[!-~]+|email:[!-~]+@[!-~]+)"),
         "targets such as webhook:https://hooks.example.org/done, ntfy:URL or email:ADDRESS, after a key's name if only "
         "that caller's work is told",
     ),
-    "notify.webhook_secret": (r"whsec_[A-Za-z0-9+/]{32,86}={0,2}", "whsec_ and 24 to 64 random bytes in base64"),
-    "notify.smtp_host": (r"[A-Za-z0-9.:-]+", "a host such as mail.example.org"),
-    "notify.smtp_from": (r"[^\s@<>]+@[A-Za-z0-9.-]+", "an address such as appliance@example.org"),
-    "notify.smtp_user": (r"[!-~]+", "a name, which is of letters, digits and signs"),
-    "notify.smtp_password": (r"[ -~]+", "a password, which is of letters, digits and signs"),
+    "notify.webhook_secret": (_like(r"whsec_[A-Za-z0-9+/]{32,86}={0,2}"), "whsec_ and 24 to 64 random bytes in base64"),
+    "notify.ca_file": (_like(r"/.+"), "the path of a file, from / on"),
+    "notify.smtp_host": (_like(r"[A-Za-z0-9.:-]+"), "a host such as mail.example.org"),
+    "notify.smtp_from": (_like(r"[^\s@<>]+@[A-Za-z0-9.-]+"), "an address such as appliance@example.org"),
+    "notify.smtp_user": (_like(r"[!-~]+"), "a name, which is of letters, digits and signs"),
+    "notify.smtp_password": (_like(r"[ -~]+"), "a password, which is of letters, digits and signs"),
 }
-"""What texts must look like, each of a list by itself, and how people are told."""
+"""What a text must be, each of a list by itself, and how people are told."""
 SIZES = ("_bytes", "_bytes_per_day", "_bytes_per_s")
 KIND_NAMES = {int: "a whole number", float: "a number", str: "text", tuple[str, ...]: "a list of texts"}

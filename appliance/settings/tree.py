@@ -5,11 +5,14 @@ from typing import Literal
 import msgspec
 
 from appliance.core.response_cache import CacheMode, CacheScope
+from models.secret_fields import Discreet
 
-from .rules import SECRETS
+
+class Section(Discreet, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of the tree. A secret in it stands in no log."""
 
 
-class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ServerSettings(Section, frozen=True, kw_only=True):
     """Where the daemon listens and whom it believes. At `ollama_port`, too, where that is not None."""
 
     host: str = "127.0.0.1"
@@ -22,18 +25,19 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     drain_timeout_s: float = 30.0
 
 
-class ModelsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ModelsSettings(Section, frozen=True, kw_only=True):
     """Which model answers when none is named, which are loaded at start and stay, and how many former versions of a
-    name outlive garbage collection."""
+    name outlive garbage collection. `variants` say for a model what a name would say behind an @."""
 
     default_model: str = "guide"
     pinned: tuple[str, ...] = ()
     allowed_licences: tuple[str, ...] = ("*",)
     catalogue_keys: tuple[str, ...] = ()
     keep_versions: int = 2
+    variants: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-class SchedulerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SchedulerSettings(Section, frozen=True, kw_only=True):
     """How many wait, how long a model stays, how much memory stays free."""
 
     max_waiting: int = 256
@@ -42,8 +46,12 @@ class SchedulerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     load_timeout_s: float = 600.0
 
 
-class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Limits of a loaded model, and what computes it. None: chosen from the model and the machine."""
+class EngineSettings(Section, frozen=True, kw_only=True):
+    """Limits of a loaded model, and what computes it. None: chosen from the model and the machine.
+
+    `backend` is taken for every model that it runs. A form of a model that lost more than `max_loss_ratio` is taken
+    only by its name. `calibrate`: models are measured while nobody needs the machine, or only when asked for.
+    """
 
     context_tokens: int | None = None
     kv_capacity_tokens: int | None = None
@@ -51,12 +59,16 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     kv_type: Literal["auto", "f32", "int8"] = "auto"
     threads: int | None = None
     step_time_target_s: float = 0.1
+    device: str = "auto"
     provider: str = "auto"
-    provider_fallback: Literal["allow", "warn", "refuse"] = "warn"
+    device_fallback: Literal["allow", "warn", "refuse"] = "warn"
     kernels: Literal["auto", "off"] = "auto"
+    calibrate: Literal["idle", "off"] = "idle"
+    backend: str = "auto"
+    max_loss_ratio: float = 0.01
 
 
-class KvSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class KvSettings(Section, frozen=True, kw_only=True):
     """How much of what was computed is kept, beside the KV cache: for each model in main memory, for all on disk.
 
     None: chosen from the model and the machine. 0 bytes: nothing is kept there.
@@ -67,7 +79,7 @@ class KvSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     max_written_bytes_per_day: int | None = None
 
 
-class JobsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class JobsSettings(Section, frozen=True, kw_only=True):
     """How many jobs run at a time, and how far behind serving they stand for the processor (19: the furthest).
 
     Those that mostly wait for a network, as downloads do, are counted by themselves; so are batches, of which each asks
@@ -82,7 +94,7 @@ class JobsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     niceness: int = 19
 
 
-class ResponsesSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ResponsesSettings(Section, frozen=True, kw_only=True):
     """How long responses and conversations that nobody goes on with are kept, and how much of them at most.
 
     The database is read whole at every start, which takes some seconds for what may be kept by default on an SD card.
@@ -92,7 +104,7 @@ class ResponsesSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     max_bytes: int = 256 * 2**20
 
 
-class CacheSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CacheSettings(Section, frozen=True, kw_only=True):
     """Which answers are kept, for whom, how long and how many.
 
     "auto" keeps those that would come out the same again (temperature 0, or a seed), "force" all, "off" none. In the
@@ -109,7 +121,7 @@ class CacheSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     semantic_threshold: float = 0.95
 
 
-class DownloadsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DownloadsSettings(Section, frozen=True, kw_only=True):
     """Where models are pulled from, as whom, how fast, and at which hours of the day (`22:00-06:00`, local time).
 
     The limit is that of all downloads together. None: the hub's own address, nobody's token, no limit, any hour.
@@ -125,28 +137,26 @@ class DownloadsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     modelscope_token: str | None = None
     ollama_registry: str | None = None
 
-    def __repr__(self) -> str:
-        """Return all but the tokens, which belong in no log."""
-        return _without_secrets(self)
 
-
-class TasksSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TasksSettings(Section, frozen=True, kw_only=True):
     """How long the result of a task is kept after its end."""
 
     keep_s: float = 7 * 86400.0
 
 
-class NotifySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class NotifySettings(Section, frozen=True, kw_only=True):
     """Who may be told, and how, that a task, a batch or a job has ended.
 
     Nobody is, unless `allowed_addresses` names them: hosts of webhooks and of ntfy (`hooks.example.org`,
     `*.example.org`, `http://192.168.1.20:8080`), and mail (`ada@example.org`, `@example.org`). `targets` are told of
-    everything, or with a key's name in front of what that caller asked for: `[KEY ]KIND:ADDRESS`.
+    everything, or with a key's name in front of what that caller asked for: `[KEY ]KIND:ADDRESS`. Who signs a server's
+    certificate is known to the machine, or stands in `ca_file`.
     """
 
     allowed_addresses: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     webhook_secret: str | None = None
+    ca_file: str | None = None
     smtp_host: str | None = None
     smtp_port: int = 587
     smtp_security: Literal["starttls", "tls", "none"] = "starttls"
@@ -154,12 +164,15 @@ class NotifySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     smtp_password: str | None = None
     smtp_from: str | None = None
 
-    def __repr__(self) -> str:
-        """Return all but the secrets, which belong in no log."""
-        return _without_secrets(self)
+
+class PowerSettings(Section, frozen=True, kw_only=True):
+    """Whether models work with fewer threads, and batches wait, while the machine is hot or lives on its battery."""
+
+    when_hot: Literal["ease", "full"] = "ease"
+    on_battery: Literal["ease", "full"] = "ease"
 
 
-class LogSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LogSettings(Section, frozen=True, kw_only=True):
     """What the log shows."""
 
     level: str = "info"
@@ -179,9 +192,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tasks: TasksSettings = TasksSettings()
     notify: NotifySettings = NotifySettings()
     downloads: DownloadsSettings = DownloadsSettings()
+    power: PowerSettings = PowerSettings()
     log: LogSettings = LogSettings()
-
-
-def _without_secrets(section: msgspec.Struct) -> str:
-    shown = {name: getattr(section, name) for name in section.__struct_fields__ if not name.endswith(SECRETS)}
-    return f"{type(section).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"

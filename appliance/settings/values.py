@@ -1,14 +1,14 @@
 """One value of a setting: from text or TOML to its field's type, or the sentence that refuses it."""
 
-import re
 from types import UnionType
 from typing import Any
 
 import msgspec
 
 from appliance.core.units import parse_bytes
+from models.secret_fields import SECRETS
 
-from .rules import CHOICES, FORMS, KIND_NAMES, NONE_MEANS, RANGES, SECRETS, SIZES
+from .rules import CHOICES, FORMS, KIND_NAMES, NONE_MEANS, RANGES, SIZES
 
 
 class SettingsError(ValueError):
@@ -47,8 +47,11 @@ def _parse(key: str, value: object, kind: Any) -> object:
             return value
         if kind in (str, str | None) or key in CHOICES:
             return str(value)
+        parts = tuple(part.strip() for part in value.split(",") if part.strip())
         if kind == tuple[str, ...]:
-            return tuple(part.strip() for part in value.split(",") if part.strip())
+            return parts
+        if kind == dict[str, str]:
+            return {name.strip(): text.strip() for name, _, text in (part.partition("=") for part in parts)}
         return float(value) if kind is float else int(value)
     except ValueError:
         return value
@@ -63,9 +66,17 @@ def _is_accepted(key: str, value: Any) -> bool:
     if key in CHOICES:
         return value in CHOICES[key]
     if key in FORMS:
-        texts = value if isinstance(value, tuple) else (value,)
-        return all(re.fullmatch(FORMS[key][0], text) for text in texts)
+        texts = _texts(value)
+        is_right, _ = FORMS[key]
+        return all(is_right(text) for text in texts)
     return all(part.strip() for part in value) if isinstance(value, tuple) else bool(value.strip())
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """Return what the form of a setting is for: each of a list, each name with its value, or the text itself."""
+    if isinstance(value, dict):
+        return tuple(f"{name}={text}" for name, text in value.items())
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _accepted(key: str, kind: Any) -> str:

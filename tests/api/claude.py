@@ -26,7 +26,7 @@ WEATHER: dict[str, Any] = {
 def client(url: str, **options: Any) -> Iterator[Anthropic]:
     options = {"api_key": "none", "max_retries": 0, "timeout": 20} | options
     with (
-        httpx2.Client(trust_env=False) as transport,
+        httpx2.Client(verify=False, trust_env=False) as transport,
         Anthropic(base_url=url, http_client=transport, **options) as anthropic,
     ):
         yield anthropic
@@ -35,7 +35,7 @@ def client(url: str, **options: Any) -> Iterator[Anthropic]:
 @asynccontextmanager
 async def async_client(url: str) -> AsyncIterator[AsyncAnthropic]:
     async with (
-        httpx2.AsyncClient(trust_env=False) as transport,
+        httpx2.AsyncClient(verify=False, trust_env=False) as transport,
         AsyncAnthropic(base_url=url, http_client=transport, api_key="none", max_retries=0, timeout=20) as anthropic,
     ):
         yield anthropic

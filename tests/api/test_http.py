@@ -1,5 +1,6 @@
 """HTTP itself: envelopes for everything, ids, limits, pipelining, keep-alive, and clients that go away."""
 
+import asyncio
 import json
 import re
 import socket
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from appliance.api.server import bind
 from appliance.api.sse import StreamTiming
 from appliance.errors import BackendError
 from tests.api.conftest import Daemon
@@ -232,3 +234,19 @@ class TestKeepAlive:
             received = read_until(connection, rb"0\r\n\r\n$")
         assert b'data: {"error":{"message":"the worker died"' in received
         assert b"[DONE]" not in received
+
+
+def test_a_body_does_not_wait_until_its_headers_are_confirmed_on_any_event_loop() -> None:
+    async def is_sent_at_once() -> bool:
+        connected_to: asyncio.Future[asyncio.StreamWriter] = asyncio.get_running_loop().create_future()
+        listener = bind("127.0.0.1", 0)
+        async with await asyncio.start_server(lambda _, writer: connected_to.set_result(writer), sock=listener):
+            _, client = await asyncio.open_connection(*listener.getsockname())
+            server = await connected_to
+            at_once = server.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            for side in (client, server):
+                side.close()
+                await side.wait_closed()
+        return bool(at_once)
+
+    assert asyncio.run(is_sent_at_once())

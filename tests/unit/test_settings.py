@@ -75,9 +75,14 @@ def test_the_models_of_the_flag_are_named_after_it() -> None:
         ("kv.disk_bytes", "None", None),
         ("kv.max_written_bytes_per_day", "4 GiB", 4 * 2**30),
         ("log.level", "debug", "debug"),
-        ("engine.provider_fallback", "refuse", "refuse"),
+        ("engine.device", "Vulkan0", "Vulkan0"),
+        ("engine.device_fallback", "refuse", "refuse"),
         ("engine.kv_type", "int8", "int8"),
         ("models.default_model", "none", "none"),
+        ("models.variants", "qwen3=tvm, phi4:v2=Q4_K_M", {"qwen3": "tvm", "phi4:v2": "Q4_K_M"}),
+        ("models.variants", "", {}),
+        ("engine.backend", "tvm", "tvm"),
+        ("engine.max_loss_ratio", "0.05", 0.05),
         ("downloads.max_bytes_per_s", "10 MB/s", 10_000_000),
         ("downloads.max_bytes_per_s", "none", None),
         ("downloads.window", "22:00-06:00", "22:00-06:00"),
@@ -89,6 +94,15 @@ def test_text_of_the_environment_becomes_the_type_of_its_setting(key: str, text:
     entries = {key: value for key, value, _ in load(None, {variable(key): text}, {}).entries()}
 
     assert entries[key] == value
+
+
+def test_a_former_name_goes_on_to_work(file: Path) -> None:
+    file.write_text('[engine]\nprovider_fallback = "allow"')
+
+    assert load(file, {}, {}).settings.engine.device_fallback == "allow"
+    loaded = load(file, {variable("engine.provider_fallback"): "refuse"}, {})
+    assert loaded.settings.engine.device_fallback == "refuse"
+    assert loaded.origins["engine.device_fallback"] == variable("engine.provider_fallback")
 
 
 def test_a_file_may_write_sizes_with_units_and_lists_as_lists(file: Path) -> None:
@@ -125,11 +139,12 @@ def test_a_file_may_leave_a_choice_to_the_machine(file: Path) -> None:
         ("kv.disk_bytes", "-1", 'a size such as 32 MiB, or "none"'),
         ("kv.max_written_bytes_per_day", "much", "a size such as 32 MiB"),
         ("log.level", "loud", "one of debug, info, warning, error"),
-        ("engine.provider_fallback", "never", "one of allow, warn, refuse"),
+        ("engine.device_fallback", "never", "one of allow, warn, refuse"),
         ("engine.kv_type", "f16", "one of auto, f32, int8"),
         ("downloads.max_bytes_per_s", "fast", 'a size such as 32 MiB/s, or "none" for no limit'),
         ("downloads.window", "at night", 'hours such as 22:00-06:00, or "none" for any hour'),
         ("downloads.window", "24:00-06:00", "hours such as 22:00-06:00"),
+        ("jobs.batch_window", "22:00-22:00", "hours such as 22:00-06:00"),
         ("downloads.ollama_registry", "ftp://box", "an address such as https://registry.example.org"),
         ("downloads.modelscope_endpoint", "https://user@box", "an address such as"),
     ],
@@ -223,3 +238,14 @@ def test_a_secret_is_shown_nowhere() -> None:
     with pytest.raises(SettingsError, match="hugging_face_token cannot be this; accepted is a token") as caught:
         load(None, {"APPLIANCE_DOWNLOADS__HUGGING_FACE_TOKEN": "hf hush"}, {})
     assert "hush" not in str(caught.value)
+
+
+def test_variants_of_models_are_written_as_a_table(file: Path) -> None:
+    file.write_text('[models.variants]\n"qwen3" = "tvm"\n"a/b:v2" = "Q4_K_M"')
+    assert load(file, {}, {}).settings.models.variants == {"qwen3": "tvm", "a/b:v2": "Q4_K_M"}
+
+
+@pytest.mark.parametrize("text", ["qwen3", "qwen3=", "=tvm", "qwen3=a b", "qwen3@tvm=tvm"])
+def test_a_variant_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match='models with a variant each, as in "qwen3" = "Q4_K_M"'):
+        load(None, {variable("models.variants"): text}, {})

@@ -1,9 +1,7 @@
 """`/admin/v1`: the daemon's status, its models and its keys."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
 
-import msgspec
 from litestar import Response, delete, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath
@@ -13,7 +11,7 @@ from appliance.api.body import read_json
 from appliance.api.errors import HttpRequest
 from appliance.api.operation import Operation
 from appliance.api.respond import json_response, needs_admin, needs_operate
-from appliance.api.sse import StreamResponse, StreamTiming
+from appliance.api.sse import StreamTiming
 from appliance.core.admin import (
     AddModel,
     CreatedKey,
@@ -22,17 +20,17 @@ from appliance.core.admin import (
     InstalledModels,
     Keys,
     ModelRef,
-    Problem,
     ProgressEvent,
     Removed,
     Status,
 )
-from appliance.errors import ApplianceError
 from appliance.ops.keys import KeyStore
 from appliance.ops.machine import Machine
 from appliance.ops.report import StatusReport
 from appliance.service.care import ModelCare
 from appliance.settings import ServerSettings
+
+from .events import event_stream
 
 
 @get("/admin/v1/status", operation=Operation(gives=Status))
@@ -67,7 +65,7 @@ async def add_model(
 ) -> ASGIApp:
     """Take a file in, as a stream of progress."""
     order = await read_json(request, AddModel, server.max_body_bytes)
-    return StreamResponse(written(care.add(order)), problem_event, timing)
+    return event_stream(care.add(order), timing)
 
 
 @delete("/admin/v1/models/{name:path}", guards=[needs_admin], status_code=200, operation=Operation(gives=Removed))
@@ -90,7 +88,7 @@ async def load_model(
 ) -> ASGIApp:
     """Bring a model into memory, as a stream of progress."""
     ref = await read_json(request, ModelRef, server.max_body_bytes)
-    return StreamResponse(written(care.load(ref.model)), problem_event, timing)
+    return event_stream(care.load(ref.model), timing)
 
 
 @post(
@@ -145,14 +143,3 @@ async def create_key(
 def revoke_key(name: FromPath[str], keys: NamedDependency[KeyStore]) -> None:
     """Make a key invalid from now on."""
     keys.revoke(name)
-
-
-async def written(events: AsyncIterator[ProgressEvent]) -> AsyncGenerator[bytes, None]:
-    """Yield each event of a long task as a Server-Sent Event."""
-    async for event in events:
-        yield b"data: %b\n\n" % msgspec.json.encode(event)
-
-
-def problem_event(error: ApplianceError) -> bytes:
-    """Return the last event of a task that failed."""
-    return b"data: %b\n\n" % msgspec.json.encode(Problem(message=error.message, code=error.code))

@@ -43,7 +43,7 @@ async def tune_kernels(
     """Take in a job that measures which tiles are the fastest here."""
     order = await read_json(request, TuneKernels, server.max_body_bytes)
     arguments = await asyncio.to_thread(kernels.tune_order, order.model)
-    return json_response(await jobs.submit("calibrate", arguments, caller_of(request).id), status=202)
+    return json_response(await jobs.submit("tune", arguments, caller_of(request).id), status=202)
 
 
 @post(

@@ -12,6 +12,7 @@ from appliance.backends.tvm.limits import (
     instruction_set_for,
 )
 from appliance.backends.tvm.making import make
+from appliance.backends.tvm.record import chosen_bits
 from appliance.core.hardware import Instruction
 from appliance.core.kernels import MatrixTile
 from appliance.core.plan import Artefact
@@ -39,6 +40,13 @@ def wants(artefact: Artefact, details: ModelDetails, instructions: Set[Instructi
         and details.quantization in ADOPTED_QUANTIZATIONS
         and (details.num_parameters or 0) >= LEAST_PARAMETERS
     )
+
+
+def made_quantization(artefact: Artefact, details: ModelDetails | None) -> str | None:
+    """Return what the weights are quantized to anew, None where they are taken code by code."""
+    if details is None or (artefact.format == "gguf" and details.quantization in ADOPTED_QUANTIZATIONS):
+        return None
+    return f"q{chosen_bits(Path(artefact.compiled_path))}"
 
 
 def adopt(

@@ -1,4 +1,4 @@
-"""What the jobs `compile` and `calibrate` are told and answer. Importing this costs the daemon nothing."""
+"""What the jobs `compile` and `tune` are told and answer. Importing this costs the daemon nothing."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""The child process of the job `calibrate`: which tiles are the fastest on this machine for the models' matrices."""
+"""The child process of the job `tune`: which tiles are the fastest on this machine for the models' matrices."""
 
 from appliance.backends.tvm import runtime
 from appliance.backends.tvm.folders import is_made
