@@ -121,18 +121,19 @@ def _facts(job: Job) -> list[tuple[str, str | None]]:
 
 
 def _in_words(values: JsonObject) -> str:
-    """Return what a JSON object says, leaving out what it leaves open."""
-    parts = (
-        f"{key} {value if isinstance(value, str) else msgspec.json.encode(value).decode()}"
-        for key, value in values.items()
-        if value is not None
-    )
-    return ", ".join(parts) or "none"
+    """Return what a JSON object says, leaving out what it leaves open; objects within it are for `--json`."""
+    return ", ".join(f"{key} {_in_a_word(value)}" for key, value in values.items() if value is not None) or "none"
+
+
+def _in_a_word(value: object) -> str:
+    if isinstance(value, dict):
+        return "{…}"
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _subject(job: Job) -> str:
     """Return what the job works on; of a path the last part."""
-    subject = job.arguments.get("model") or job.arguments.get("batch") or "-"
+    subject = next((found for key in ("model", "batch", "candidate") if (found := job.arguments.get(key))), "-")
     return printable(str(subject)).rstrip("/").rpartition("/")[2]
 
 

@@ -45,6 +45,15 @@ def test_jobs_are_listed_with_how_far_they_are(appliance: Command, daemon: FakeD
     assert "took 1 min 5 s" in lines[3]
 
 
+def test_what_is_measured_is_shown_by_its_name_without_the_whole_plan(appliance: Command, daemon: FakeDaemon) -> None:
+    measuring = job(kind="calibrate", arguments={"candidate": "m@tvm", "plan": {"backend": "tvm"}})
+    daemon.reply("GET", JOBS, JobList(jobs=(measuring,)))
+    daemon.reply("GET", ONE, measuring)
+
+    assert appliance("jobs", "list").out.splitlines()[1].split()[:4] == ["job-1", "calibrate", "m@tvm", "queued"]
+    assert "candidate m@tvm, plan {…}\n" in appliance("jobs", "show", "job-1").out
+
+
 def test_without_jobs_the_list_says_so(appliance: Command, daemon: FakeDaemon) -> None:
     daemon.reply("GET", JOBS, JobList(jobs=()))
 
