@@ -1,7 +1,8 @@
 """How much memory a GGUF model will need, from its shape: pure arithmetic, checked against measured workers.
 
-Measured with full contexts (`tests/bench/memory.py`), in the shape of Qwen2.5-0.5B, Q4_0: 583 MiB at most with a KV cache
-of 2,048 tokens, 661 MiB with 8,192; the formula says 583 and 661. In that of 3B with 1,024 tokens: 2,123 and 2,117 MiB.
+Measured with full contexts (`tests/bench/memory.py`), in the shape of Qwen2.5-0.5B, Q4_0: 583 MiB at most with a KV
+cache of 2,048 tokens, 661 MiB with 8,192; the formula says 583 and 661. In that of 3B with 1,024 tokens: 2,123 and
+2,117 MiB.
 """
 
 from appliance.backends.llama_cpp.limits import cell_bytes, num_output_rows
