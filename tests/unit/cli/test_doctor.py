@@ -11,6 +11,9 @@ from appliance.core.doctor import Diagnosis, Finding, Repair
 from tests.unit.cli.conftest import Command
 from tests.unit.cli.fake_daemon import FakeDaemon
 
+ANY_PORT = {"APPLIANCE_SERVER__PORT": "0"}
+"""Whatever else listens on this machine, an appliance in use among it, is no finding."""
+
 FINE = Finding(check="clock", state="ok", title="the clock is plausible")
 SLOW = Finding(check="disk.speed", state="warning", title="models are read slowly", reason="an SD card", mend="do this")
 BROKEN = Finding(check="settings", state="error", title="no daemon starts\x1b[2J", reason="line 3", mend="vi x")
@@ -105,7 +108,7 @@ def test_fix_asks_for_nothing_without_a_terminal_and_changes_nothing(run: Comman
 
 
 def test_fix_with_yes_mends_and_looks_again(run: Command, open_keys: Path) -> None:
-    result = run("doctor", "--fix", "--yes")
+    result = run("doctor", "--fix", "--yes", **ANY_PORT)
 
     assert result.code == 0
     assert "chmod" not in result.out
@@ -137,6 +140,6 @@ def test_fix_on_a_terminal_does_what_is_agreed_to(
 
 
 def test_fix_keeps_json_clean(run: Command, open_keys: Path) -> None:
-    result = run("doctor", "--fix", "--yes", "--json")
+    result = run("doctor", "--fix", "--yes", "--json", **ANY_PORT)
 
     assert isinstance(result.json, dict) and result.json["worst"] == "note"

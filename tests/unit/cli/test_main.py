@@ -115,7 +115,10 @@ def test_bytes_that_are_no_text_in_a_pipe_are_no_error(daemon: FakeDaemon) -> No
 
 def test_quick_commands_import_nothing_slow() -> None:
     slow = "{'httpx', 'rich', 'litestar', 'numpy', 'uvicorn', 'models.store', 'appliance.app'}"
-    code = f"import sys; from appliance.cli.main import main; main(['ps'], {{}}); print(*({slow} & set(sys.modules)))"
+    nobody = {"APPLIANCE_URL": "http://127.0.0.1:9"}
+    code = (
+        f"import sys; from appliance.cli.main import main; main(['ps'], {nobody}); print(*({slow} & set(sys.modules)))"
+    )
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
