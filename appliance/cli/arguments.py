@@ -48,3 +48,10 @@ def texts(description: str, examples: str) -> dict[str, Any]:
         "formatter_class": argparse.RawDescriptionHelpFormatter,
         "allow_abbrev": False,
     }
+
+
+def add_verb(group: Group, noun: str, id_: str, name: str, run: Run, summary: str, description: str) -> None:
+    """Add a command on one thing by its id; `id_` is what such an id looks like, `noun` what the group has many of."""
+    example = f"appliance {noun}s {name} {id_}"
+    parser = add_command(group, name, run, summary, description, f"{example}\n{example} --json")
+    parser.add_argument("id", metavar="ID", help=f"the {noun}'s id, as 'appliance {noun}s list' shows it")

@@ -10,7 +10,7 @@ from appliance.client import Client
 from appliance.core.jobs import Job, JsonObject
 from appliance.core.units import format_seconds
 
-from .arguments import Group, Run, add_command, add_parser
+from .arguments import Group, Run, add_command, add_parser, add_verb
 from .comparison import comparison_of, comparison_text
 from .context import Context
 from .exits import DONE
@@ -23,6 +23,7 @@ List, follow, pause and cancel the daemon's jobs: downloads, conversions and oth
 
 A job goes on when this command ends, and after a crash or a restart of the daemon it is run again.
 """
+_ID = "job-3f2a9c41d07b"
 HEADERS = ("ID", "KIND", "OF", "STATE", "PROGRESS", "CREATED")
 
 
@@ -36,21 +37,15 @@ def register(group: Group) -> None:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     description = "List the jobs that wait and run, and the newest that have ended."
     add_command(commands, "list", _list, "list the jobs", description, "appliance jobs list --json")
-    _add_verb(commands, "show", _show, "show what is known of a job", "Show what is known of a job.")
+    add_verb(commands, "job", _ID, "show", _show, "show what is known of a job", "Show what is known of a job.")
     description = "Show a job's progress until it has ended. Ctrl-C ends only the showing."
-    _add_verb(commands, "follow", _follow, "show a job's progress until its end", description)
+    add_verb(commands, "job", _ID, "follow", _follow, "show a job's progress until its end", description)
     description = "Give a job up and delete what it has written. What has ended cannot be cancelled."
-    _add_verb(commands, "cancel", _verb(Client.cancel_job), "give a job up", description)
+    add_verb(commands, "job", _ID, "cancel", _verb(Client.cancel_job), "give a job up", description)
     description = "Halt a job where it is, or keep it from starting. Another job may run meanwhile."
-    _add_verb(commands, "pause", _verb(Client.pause_job), "halt a job", description)
+    add_verb(commands, "job", _ID, "pause", _verb(Client.pause_job), "halt a job", description)
     description = "Let a paused job go on as soon as no other runs."
-    _add_verb(commands, "resume", _verb(Client.resume_job), "let a paused job go on", description)
-
-
-def _add_verb(commands: Group, verb: str, run: Run, summary: str, description: str) -> None:
-    examples = f"appliance jobs {verb} job-3f2a9c41d07b\nappliance jobs {verb} job-3f2a9c41d07b --json"
-    parser = add_command(commands, verb, run, summary, description, examples)
-    parser.add_argument("id", metavar="ID", help="the job's id, as 'appliance jobs list' shows it")
+    add_verb(commands, "job", _ID, "resume", _verb(Client.resume_job), "let a paused job go on", description)
 
 
 def _verb(action: Callable[[Client, str], Job]) -> Run:

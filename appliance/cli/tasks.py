@@ -10,7 +10,7 @@ from appliance.client.tasks import TaskNotification, TaskView
 from appliance.core.tasks import TaskState
 from appliance.core.units import format_seconds
 
-from .arguments import Group, Run, add_command, add_parser
+from .arguments import Group, Run, add_command, add_parser, add_verb
 from .context import Context
 from .exits import DONE
 from .output import fields, print_json, printable, table
@@ -20,6 +20,7 @@ List, show, cancel and retry your tasks: questions that were given to /v1/infere
 
 A task is answered when nobody else needs the machine. After a crash or a restart of the daemon it goes on.
 """
+_ID = "task-5c3e"
 HEADERS = ("ID", "MODEL", "STATE", "TRIES", "CREATED", "TOOK")
 
 
@@ -33,17 +34,11 @@ def register(group: Group) -> None:
     listing = add_command(commands, "list", _list, "list the tasks", description, examples)
     listing.add_argument("--state", choices=get_args(TaskState), help="only those in this state")
     description = "Show a task: its answer or why it failed, and who was told."
-    _add_verb(commands, "show", _show, "show what is known of a task", description)
+    add_verb(commands, "task", _ID, "show", _show, "show what is known of a task", description)
     description = "Give a task up. What has ended cannot be cancelled."
-    _add_verb(commands, "cancel", _verb(Client.cancel_task), "give a task up", description)
+    add_verb(commands, "task", _ID, "cancel", _verb(Client.cancel_task), "give a task up", description)
     description = "Try a task again that has failed."
-    _add_verb(commands, "retry", _verb(Client.retry_task), "try a failed task again", description)
-
-
-def _add_verb(commands: Group, verb: str, run: Run, summary: str, description: str) -> None:
-    examples = f"appliance tasks {verb} task-5c3e\nappliance tasks {verb} task-5c3e --json"
-    parser = add_command(commands, verb, run, summary, description, examples)
-    parser.add_argument("id", metavar="ID", help="the task's id, as 'appliance tasks list' shows it")
+    add_verb(commands, "task", _ID, "retry", _verb(Client.retry_task), "try a failed task again", description)
 
 
 def _verb(action: Callable[[Client, str], TaskView]) -> Run:
