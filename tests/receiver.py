@@ -66,7 +66,7 @@ def receiving(certificate: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     class Server(_Quiet, ThreadingHTTPServer):
         """Proves who it is, if it can, on the connection's own thread."""
 
-        def finish_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
+        def finish_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]  # narrower
             with certificate.wrap_socket(request, server_side=True) if certificate else request as connection:
                 super().finish_request(connection, client_address)
 

@@ -107,7 +107,7 @@ def url_of(listener: socket.socket) -> str:
     """Return the address that clients of this machine use."""
     host, port = listener.getsockname()[:2]
     if host in ("0.0.0.0", "::"):  # noqa: S104  (compared, not bound)
-        host = "127.0.0.1" if host == "0.0.0.0" else "::1"  # noqa: S104
+        host = "127.0.0.1" if host == "0.0.0.0" else "::1"  # noqa: S104  (compared, not bound)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

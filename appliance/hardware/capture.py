@@ -123,7 +123,7 @@ class _Found:
 
     def _keep_link(self, true_path: str) -> None:
         with contextlib.suppress(OSError, ValueError):  # no link
-            self.links[true_path] = os.readlink(f"{str(self._tree.root).rstrip('/')}{true_path}")  # noqa: PTH115
+            self.links[true_path] = os.readlink(f"{str(self._tree.root).rstrip('/')}{true_path}")  # noqa: PTH115  (text)
 
 
 def _cgroup_files(tree: Tree) -> Iterator[str]:

@@ -94,7 +94,7 @@ class Tree:
         """Return the last part of what a symbolic link points to, as `device/driver` names a driver."""
         try:
             folder, _, name = path.rstrip("/").rpartition("/")
-            target = os.readlink(f"{self._locate(folder)}/{name}")  # noqa: PTH115
+            target = os.readlink(f"{self._locate(folder)}/{name}")  # noqa: PTH115  (plain text)
         except (OSError, ValueError):
             return None
         return printable(target.rstrip("/").rpartition("/")[2]) or None
@@ -110,7 +110,7 @@ class Tree:
                 del done[-1:]
             elif part not in ("", "."):
                 try:
-                    target = os.readlink("/".join((self._prefix, *done, part)))  # noqa: PTH115
+                    target = os.readlink("/".join((self._prefix, *done, part)))  # noqa: PTH115  (plain text)
                 except (OSError, ValueError):  # no link, or not there
                     done.append(part)
                     continue
@@ -162,7 +162,7 @@ def printable(text: str, *, max_characters: int = _MAX_LINE_CHARACTERS) -> str:
 
 def _read(path: str, max_bytes: int) -> bytes:
     # Looked at before it is opened: opening a device can change it, and a FIFO could wait for ever.
-    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
+    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116  (plain text)
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:

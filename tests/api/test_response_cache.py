@@ -49,7 +49,7 @@ def test_a_stream_is_answered_from_what_was_answered_whole_and_the_other_way_rou
         assert stream.headers["x-cache"] == "hit"
         body = stream.read().decode()
     client = OpenAI(base_url=f"{daemon.url}/v1", api_key="none", max_retries=0)
-    chunks = client.chat.completions.create(model="guide", stream=True, **QUESTION)  # type: ignore[call-overload]
+    chunks = client.chat.completions.create(model="guide", stream=True, **QUESTION)  # type: ignore[call-overload]  # the fields are a dict
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == whole
     assert body.count("data: ") > 3
 

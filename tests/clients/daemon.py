@@ -15,15 +15,15 @@ from unittest.mock import patch
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from msgspec.structs import replace  # noqa: E402
+from msgspec.structs import replace  # noqa: E402  (it needs the path)
 
-from appliance.backends.asked import Asked, MachineNow  # noqa: E402
-from appliance.backends.select import select  # noqa: E402
-from appliance.cli.main import entry  # noqa: E402
-from appliance.core.plan import Artefact, LoadPlan  # noqa: E402
-from models.store.store import ModelStore  # noqa: E402
-from tests.bert import random_bert, write_bert_gguf  # noqa: E402
-from tests.shapes import write_shape  # noqa: E402
+from appliance.backends.asked import Asked, MachineNow  # noqa: E402  (it needs the path)
+from appliance.backends.select import select  # noqa: E402  (it needs the path)
+from appliance.cli.main import entry  # noqa: E402  (it needs the path)
+from appliance.core.plan import Artefact, LoadPlan  # noqa: E402  (it needs the path)
+from models.store.store import ModelStore  # noqa: E402  (it needs the path)
+from tests.bert import random_bert, write_bert_gguf  # noqa: E402  (it needs the path)
+from tests.shapes import write_shape  # noqa: E402  (it needs the path)
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ async def pull(home: Path, endpoint: str, reference: str) -> str:
     """Go on with the job that the last daemon left, or begin one, and return how it ended."""
     store = ModelStore(home, WORKSHOPS)
     store.clean()
-    pulls = Pulls(store, NoCare(), Downloads(home / "downloads"))  # type: ignore[arg-type]
+    pulls = Pulls(store, NoCare(), Downloads(home / "downloads"))  # type: ignore[arg-type]  # of the care it needs two calls
     sources = JobSources(
         kinds=(PULL,),
         finishers={PULL.name: pulls.keep},

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from appliance.core.events import JobStateChanged, SystemEvent
-from appliance.core.jobs import Job
+from appliance.core.jobs import Job, JobId
 from appliance.jobs.jobs import Jobs, JobSources
 from appliance.jobs.table import JobTable
 from appliance.settings import JobsSettings
@@ -105,7 +105,7 @@ async def test_one_that_was_just_stopped_is_not_ordered_twice(tmp_path: Path) ->
 
 def left_running(home: Path, **changes: object) -> None:
     """Put a job into the table as a daemon that died would have left it."""
-    job = Job(id="job-1", kind="idling", arguments={}, caller="", created_s=1.0, state="running")  # type: ignore[arg-type]
+    job = Job(id=JobId("job-1"), kind="idling", arguments={}, caller="", created_s=1.0, state="running")
     table = JobTable(home / "state.db")
     table.save([msgspec.structs.replace(job, **changes)])
     table.close()

@@ -26,7 +26,7 @@ def device(name: str = "CUDA0", free_gib: float = 24, *, is_integrated: bool = F
         is_integrated=is_integrated,
         total_bytes=24 * GIB,
         free_bytes=int(free_gib * GIB),
-        **more,  # type: ignore[arg-type]
+        **more,  # type: ignore[arg-type]  # the fields are a dict
     )
 
 

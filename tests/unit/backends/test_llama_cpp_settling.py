@@ -61,13 +61,13 @@ def test_more_layers_than_the_model_has_are_all_of_them() -> None:
 def test_what_differs_from_the_plan_is_said(
     present: tuple[object, ...], trials: dict[str, DeviceTrial], layers: int, words: str
 ) -> None:
-    found = settle(PLAN, present, trials, PLENTY)  # type: ignore[arg-type]
+    found = settle(PLAN, present, trials, PLENTY)  # type: ignore[arg-type]  # a fake
     assert found.gpu_layers == layers
     assert found.device == ("Vulkan0" if layers else "cpu")
     assert found.problem is not None and words in found.problem
     assert found.trials == trials, "they are kept, whatever comes of them"
     with pytest.raises(BackendError, match=r"not loaded elsewhere than planned.*engine\.device_fallback"):
-        settle(replace(PLAN, device_fallback="refuse"), present, trials, PLENTY)  # type: ignore[arg-type]
+        settle(replace(PLAN, device_fallback="refuse"), present, trials, PLENTY)  # type: ignore[arg-type]  # a fake
 
 
 def test_without_memory_for_it_elsewhere_nothing_is_loaded() -> None:

@@ -18,9 +18,9 @@ def job(text: str = "", **facts: object) -> Job:
         arguments={},
         caller="local",
         created_s=1.0,
-        state=facts.pop("state", "running"),  # type: ignore[arg-type]
-        error=facts.pop("error", None),  # type: ignore[arg-type]
-        progress=JobProgress(text=text, **facts),  # type: ignore[arg-type]
+        state=facts.pop("state", "running"),  # type: ignore[arg-type]  # the facts are a dict
+        error=facts.pop("error", None),  # type: ignore[arg-type]  # the facts are a dict
+        progress=JobProgress(text=text, **facts),  # type: ignore[arg-type]  # the facts are a dict
     )
 
 

@@ -21,7 +21,7 @@ def speech(family: Family = HERMES, *, is_parallel: bool = True, **fields: objec
         "thinking_end": (),
         "max_thinking_tokens": None,
     } | fields
-    return Speech(**values)  # type: ignore[arg-type]
+    return Speech(**values)  # type: ignore[arg-type]  # the values are a dict
 
 
 def read(answer: AnswerText, text: str, tokenizer: EchoTokenizer | None = None) -> Spoken:

@@ -164,7 +164,7 @@ def test_sending_to_a_dead_worker_does_no_harm(run: Run) -> None:
         heard = Heard()
         worker = heard.spawn("os._exit(0)")
         # Blocks the loop on purpose: the daemon must not hear of the end before it sends.
-        os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222
+        os.waitid(os.P_PID, worker.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222  (as said above)
         worker.send([Stop()])
         await heard.exited.wait()
         worker.send([Stop()])

@@ -49,7 +49,7 @@ class Bench:
         self.calibrations = Calibrations(self.home / "calibration", machine().processor, {})
         self.benchmarks = Benchmarks(
             Installed(self.store, self.plan, "guide"),
-            self,  # type: ignore[arg-type]
+            self,  # type: ignore[arg-type]  # a fake
             self.measurements,
             self.calibrations,
             self.events.append,

@@ -40,7 +40,7 @@ class Box:
     def __init__(self, home: Path) -> None:
         self.store, self.care = ModelStore(home), Care()
         self.downloads = Downloads(home / "downloads")
-        self.pulls = Pulls(self.store, self.care, self.downloads)  # type: ignore[arg-type]
+        self.pulls = Pulls(self.store, self.care, self.downloads)  # type: ignore[arg-type]  # a fake
         self.folder = home / "run" / "jobs" / "job-1"
         self.told: list[JobProgress] = []
 

@@ -27,7 +27,7 @@ class FakeTransport:
 
 def ask(*answers: bytes | ClientError) -> tuple[Any, FakeTransport, list[float]]:
     transport, pauses = FakeTransport(*answers), list[float]()
-    asker = Asker(transport, "/v1/chat/completions", pauses.append)  # type: ignore[arg-type]
+    asker = Asker(transport, "/v1/chat/completions", pauses.append)  # type: ignore[arg-type]  # a fake
     return asker.ask("a", {"model": "m", "stream": None, "priority": "interactive"}), transport, pauses
 
 
