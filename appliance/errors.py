@@ -255,6 +255,7 @@ _OFFERS: dict[ModelTask, str] = {
     "generate": "generates text; use POST /v1/chat/completions or /v1/completions",
     "embed": "computes embeddings; use POST /v1/embeddings",
     "score": "scores pairs of texts; use POST /v1/rerank or /v1/score",
+    "transcribe": "turns speech into text; use POST /v1/audio/transcriptions",
 }
 
 

@@ -6,6 +6,9 @@ install_dependencies() {
     VENV=$VERSION_FOLDER/venv
     quietly 'making the environment' "$RUNTIME_PYTHON" -m venv --without-pip "$VENV" || exit 1
     fetch_packages 'fetching the dependencies' --require-hashes --only-binary :all: -r "$HERE/lock/runtime.txt"
+    for extra in $(printf %s "$WITH" | tr , ' '); do
+        fetch_packages "fetching what $extra needs" --require-hashes --only-binary :all: -r "$HERE/lock/extra-$extra.txt"
+    done
 }
 
 # The product's environment has no pip of its own; the build environment's installs into it.

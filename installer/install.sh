@@ -17,6 +17,8 @@ As a user:    code in ~/.local/lib/appliance, state in ~/.local/share/appliance,
 
   --no-start         install, but leave no daemon running
   --wheel FILE       use this llama-cpp-python wheel instead of compiling one for this processor (5 to 10 minutes)
+  --with NAMES       install what is optional, too: mcp (appliance mcp), audio (MP4, M4A and WebM), or mcp,audio;
+                     later runs keep it, and --with none takes it out again
   --gpu BUILD        compile llama.cpp for this: auto (what is found), cuda, vulkan, rocm, metal, or none
   --wheel-index URL  take a ready llama-cpp-python wheel from this package index
   --python PATH      the Python to use (3.11 or newer); otherwise the first good one is found
@@ -128,7 +130,10 @@ identify() {
     version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' "$SOURCE/appliance/__init__.py")
     tree=$(cd "$SOURCE" && "$PYTHON" installer/host.py digest \
         pyproject.toml README.md LICENSE appliance models kernels tui installer)
-    ID=$version-$(printf '%s\n' "$tree" "$wheel" "$RUNTIME_PYTHON" | sha256 - | cut -c 1-12)
+    # What an earlier run was asked for stays, until somebody says otherwise
+    WITH=${WITH:-$(recorded with)}
+    if [ "$WITH" = none ]; then WITH=''; fi
+    ID=$version-$(printf '%s\n' "$tree" "$wheel" "$RUNTIME_PYTHON" ${WITH:+"with $WITH"} | sha256 - | cut -c 1-12)
     VERSION_FOLDER=$CODE/versions/$ID
 }
 
@@ -147,6 +152,7 @@ show_plan() {
         say '      llama.cpp: compiled for this processor (5 to 10 minutes on two cores; for a GPU, longer)'
         say "      gpu     $GPU_WORDS"
     fi
+    [ -z "$WITH" ] || say "      with    $WITH"
     if [ "$IS_SYSTEM" = yes ]; then say "      user    appliance${UNIT:+, service appliance.service}"; fi
     if [ "$START" = yes ]; then say "      start   http://127.0.0.1:$SETTINGS_PORT"; else say '      start   no (--no-start)'; fi
 }
@@ -257,15 +263,16 @@ say_goodbye() {
 # --- in order -------------------------------------------------------------------------------------------------------
 
 parse() {
-    PREFIX='' START=yes DRY_RUN=no YES=no WHEEL='' WHEEL_INDEX='' GPU=auto PYTHON_ASKED='' ARCHIVE='' CHECKSUM=''
+    PREFIX='' START=yes DRY_RUN=no YES=no WHEEL='' WHEEL_INDEX='' GPU=auto PYTHON_ASKED='' ARCHIVE='' CHECKSUM='' WITH=''
     while [ $# -gt 0 ]; do
         case $1 in
-            --prefix | --wheel | --wheel-index | --gpu | --python | --source | --sha256)
+            --prefix | --with | --wheel | --wheel-index | --gpu | --python | --source | --sha256)
                 [ $# -ge 2 ] || misused "$1 wants a value"
                 ;;
         esac
         case $1 in
             --prefix) PREFIX=$2 && shift ;;
+            --with) WITH=$2 && shift ;;
             --wheel) WHEEL=$2 && shift ;;
             --wheel-index) WHEEL_INDEX=$2 && shift ;;
             --gpu) GPU=$2 && shift ;;
@@ -285,6 +292,11 @@ parse() {
         auto | cuda | vulkan | rocm | metal | none) ;;
         *) misused "--gpu is one of auto, cuda, vulkan, rocm, metal, none" ;;
     esac
+    case $WITH in
+        '' | none | mcp | audio | audio,mcp) ;;
+        mcp,audio) WITH=audio,mcp ;;
+        *) misused "--with is one of mcp, audio, mcp,audio, none" ;;
+    esac
     [ "$GPU" = auto ] || [ -z "$WHEEL$WHEEL_INDEX" ] || misused 'a ready wheel is what it is; leave out --gpu'
     [ -z "$CHECKSUM" ] || [ -n "$ARCHIVE" ] || misused '--sha256 belongs to --source'
 }
@@ -297,6 +309,7 @@ misused() {
 hand_over() {
     set -- --yes
     [ -z "$PREFIX" ] || set -- "$@" --prefix "$PREFIX"
+    [ -z "$WITH" ] || set -- "$@" --with "$WITH"
     [ -z "$WHEEL" ] || set -- "$@" --wheel "$WHEEL"
     [ -z "$WHEEL_INDEX" ] || set -- "$@" --wheel-index "$WHEEL_INDEX"
     [ "$GPU" = auto ] || set -- "$@" --gpu "$GPU"

@@ -36,6 +36,7 @@ write_record() {
         say 'llm-appliance installation 1'
         say "id $ID"
         say "state $STATE"
+        [ -z "$WITH" ] || say "with $WITH"
         # For advice on how to install again. An unpacked archive's folder goes away, and its name is anybody's then.
         case $SOURCE in */appliance-source.*) ;; *) say "source $SOURCE" ;; esac
         [ -z "$LINK" ] || say "link $LINK"

@@ -37,13 +37,18 @@ class ModelDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     has_chat_template: bool = False
     is_embedding: bool = False
     num_labels: int | None = None  # of a model that judges texts instead of writing or embedding them
+    is_transcriber: bool = False  # of speech
     num_experts: int | None = None
     num_experts_used: int | None = None
     sliding_window_tokens: int | None = None
+    media: tuple[Literal["image", "audio"], ...] = ()  # what is read through the projector beside the model
+    projector_bytes: int | None = None
 
     @property
-    def task(self) -> Literal["generate", "embed", "score"]:
+    def task(self) -> Literal["generate", "embed", "score", "transcribe"]:
         """Return what the model is for."""
+        if self.is_transcriber:
+            return "transcribe"
         if self.num_labels is not None:
             return "score"
         return "embed" if self.is_embedding else "generate"
@@ -52,7 +57,8 @@ class ModelDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 class ManifestFile(msgspec.Struct, frozen=True, kw_only=True):
     """A file of a model. An adopted file stays its owner's: it is never moved, changed or deleted.
 
-    `name` is what the other files of a folder know it by; a model that is no folder has none.
+    `name` is what the other files of a folder know it by; a model that is no folder has none. A projector turns
+    pictures or sound into what the model reads.
     """
 
     path: str
@@ -61,6 +67,7 @@ class ManifestFile(msgspec.Struct, frozen=True, kw_only=True):
     mtime_ns: int
     role: FileRole
     name: str | None = None
+    is_projector: bool = False
 
 
 class ModelQuality(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -164,6 +171,11 @@ class ModelManifest(msgspec.Struct, frozen=True, kw_only=True):
     def size_bytes(self) -> int:
         """Return the size of all files."""
         return sum(file.size_bytes for file in self.files)
+
+    @property
+    def projector_path(self) -> str | None:
+        """Return the projector's file, None where there is none."""
+        return next((file.path for file in self.files if file.is_projector), None)
 
     @property
     def full_name(self) -> ModelName:

@@ -62,6 +62,23 @@ class ModelName:
         return f"{self.repository}{tag}{adapters}{variant}"
 
 
+def base_of(name: str) -> str:
+    """Return the installed model that a canonical name means: without adapters and variant."""
+    return name.partition("@")[0].partition("+")[0]
+
+
+def without_adapters(name: str) -> str:
+    """Return a canonical name without its adapters: the same model, in the same variant."""
+    base, at, variant = name.partition("@")
+    return base.partition("+")[0] + at + variant
+
+
+def adapters_of(name: str) -> tuple[str, ...]:
+    """Return the adapters that a canonical name has."""
+    adapters = name.partition("@")[0].partition("+")[2]
+    return tuple(adapters.split(",")) if adapters else ()
+
+
 def name_from_stem(stem: str) -> ModelName:
     """Make a name of a file's stem: `Qwen3 0.6B (Q8_0)` becomes `qwen3-0.6b-q8_0`. Raises: InvalidModelName."""
     cleaned = _UNFIT.sub("-", stem.lower()).strip("-._")[:MAX_LENGTH]

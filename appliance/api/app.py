@@ -18,11 +18,13 @@ from appliance.jobs.tasks.tasks import Tasks
 from appliance.ops.doctor.doctor import Doctor
 from appliance.ops.feed import Feed
 from appliance.ops.keys import KeyStore
+from appliance.ops.lifecycle import DrainSwitch
 from appliance.ops.machine import Machine
 from appliance.ops.metrics import Metrics
 from appliance.ops.ready import Readiness
 from appliance.ops.report import StatusReport
 from appliance.ops.requests import RequestLog
+from appliance.ops.tiers import CacheTiers
 from appliance.service.adapter_care import AdapterCare
 from appliance.service.answers.cache import ResponseCache
 from appliance.service.care import ModelCare
@@ -34,11 +36,12 @@ from appliance.service.files.files import Files
 from appliance.service.generate import Generation
 from appliance.service.installed import Installed
 from appliance.service.kernels import KernelCare
+from appliance.service.normalizing import Normalizing
 from appliance.service.responses.conversations import Conversations
 from appliance.service.responses.responses import Responses
 from appliance.service.store_care import StoreCare
 from appliance.service.vocabulary import Vocabularies
-from appliance.settings import ServerSettings
+from appliance.settings import ServerSettings, SettingsBook
 
 from .access import Authenticator, HostGuard, OriginGuard
 from .cors import Cors
@@ -51,6 +54,7 @@ from .routes import (
     admin,
     answers,
     anthropic,
+    audio,
     batches,
     calibrate,
     catalogue,
@@ -63,6 +67,7 @@ from .routes import (
     files,
     hardware,
     health,
+    history,
     inference,
     jobs,
     kernels,
@@ -76,6 +81,7 @@ from .routes import (
     requests,
     responses,
     schema,
+    settings,
     store,
     tasks,
     vocabulary,
@@ -97,6 +103,7 @@ _ROUTES = (
     *(ollama_models.show_model, ollama_pull.pull, ollama_models.push, ollama_models.create),
     *(ollama_models.copy_model, ollama_models.delete_model, ollama_models.find_blob, ollama_models.upload_blob),
     *absent.ROUTES,
+    *(audio.create_transcription, audio.create_translation),
     *(encoding.create_embeddings, encoding.rerank, encoding.score),
     *(vocabulary.tokenize, vocabulary.detokenize, vocabulary.apply_template),
     *(admin.status, admin.list_models, admin.get_model, admin.add_model, admin.remove_model),
@@ -108,6 +115,7 @@ _ROUTES = (
     *(requests.list_requests, requests.cancel_request),
     *(feed.follow_events, feed.list_logs),
     *(answers.show_cache, answers.clear_cache),
+    *(settings.show_settings, settings.change_settings, history.show_history, admin.drain),
     *(files.upload_file, files.list_files, files.get_file, files.get_file_content, files.delete_file),
     *(tasks.infer, tasks.list_tasks, tasks.get_task, tasks.follow_task, tasks.retry_task, tasks.cancel_task),
     *(feedback.give_feedback, feedback.list_feedback, feedback.export_feedback),
@@ -128,6 +136,8 @@ class Parts:
     """What the routes call. A route names the part that it needs as a parameter."""
 
     server: ServerSettings
+    book: SettingsBook
+    normalizing: Normalizing
     installed: Installed
     generation: Generation
     answers: ResponseCache
@@ -147,6 +157,8 @@ class Parts:
     feed: Feed
     readiness: Readiness
     report: StatusReport
+    tiers: CacheTiers
+    drain_switch: DrainSwitch
     machine: Machine
     doctor: Doctor
     jobs: Jobs
@@ -190,6 +202,7 @@ def guarded(routes: ASGIApp, parts: Parts, *, local_secret: str, machine_name: s
         OriginGuard(parts.server.allowed_origins),
         Cors(parts.server.allowed_origins),
         Authenticator(parts.keys, local_secret),
+        parts.normalizing,
     )
 
 

@@ -9,7 +9,9 @@ from email.utils import formatdate
 from litestar.enums import HttpMethod, ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+from appliance.dialects.prefix import RequestPath
 from appliance.errors import ApplianceError
+from appliance.service.normalizing import Normalizing
 
 from .access import Authenticator, HostGuard, OriginGuard
 from .cors import Cors
@@ -20,7 +22,6 @@ from .sse import Headers
 OPEN_PATHS = (*PAGE_FILES, "/health", "/ready", "/schema", "/schema/openapi.json")
 # OpenAI's clients read the first of them, Anthropic's the second
 _ID_HEADERS = (b"x-request-id", b"request-id")
-_DOUBLED = ("/v1/v1/", "/api/api/")
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 logger = logging.getLogger(__name__)
@@ -30,20 +31,27 @@ class Gate:
     """The outermost ASGI application. `scope["state"]` leaves it with `request_id` and `caller`."""
 
     def __init__(
-        self, app: ASGIApp, hosts: HostGuard, origins: OriginGuard, cors: Cors, authenticator: Authenticator
+        self,
+        app: ASGIApp,
+        hosts: HostGuard,
+        origins: OriginGuard,
+        cors: Cors,
+        authenticator: Authenticator,
+        normalizing: Normalizing,
     ) -> None:
         self._app = app
         self._hosts = hosts
         self._origins = origins
         self._cors = cors
         self._authenticator = authenticator
+        self._normalizing = normalizing
         self._dated_s, self._dated = 0, b""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through or answer it here."""
         if scope["type"] != ScopeType.HTTP:
             return
-        http = _undoubled(scope)
+        http = self._normalized(scope)
         headers = dict(http["headers"])
         request_id = _request_id(headers)
         own = [*((name, request_id) for name in _ID_HEADERS), *self._cors.headers(headers)]
@@ -78,23 +86,19 @@ class Gate:
                 raise
             await _refuse(unexpected(error, request_id.decode()), http, send_with_id)
 
+    def _normalized(self, scope: HTTPScope) -> HTTPScope:
+        path = self._normalizing.apply(RequestPath(scope["path"])).path
+        if path == scope["path"]:
+            return scope
+        prefix = scope["path"].removesuffix(path)
+        return {**scope, "path": path, "raw_path": scope["raw_path"].removeprefix(prefix.encode())}
+
     def _date(self) -> bytes:
         """Return the time as HTTP writes it; formatted once a second, and never while nobody asks."""
         now_s = int(time.time())
         if now_s != self._dated_s:
             self._dated_s, self._dated = now_s, formatdate(now_s, usegmt=True).encode()
         return self._dated
-
-
-def _undoubled(scope: HTTPScope) -> HTTPScope:
-    """Return the request as it was meant by a client whose base address ends with the prefix that it adds itself."""
-    path, raw_path = scope["path"], scope["raw_path"]
-    if not path.startswith(_DOUBLED):
-        return scope
-    while path.startswith(_DOUBLED):
-        prefix = path[: path.index("/", 1)]
-        path, raw_path = path[len(prefix) :], raw_path.removeprefix(prefix.encode())
-    return {**scope, "path": path, "raw_path": raw_path}
 
 
 def _request_id(headers: dict[bytes, bytes]) -> bytes:

@@ -14,7 +14,10 @@ MAX_PARTS = 32
 
 
 class MultipartForm:
-    """The parts of one request. `fields` and `filename` are whole once `file` has been read to its end."""
+    """The parts of one request: whole once `file` has been read to its end.
+
+    Of a field that comes more than once, `fields` has the last value and `values` has all.
+    """
 
     def __init__(self, request: HttpRequest) -> None:
         """Raises: UnsupportedMediaType."""
@@ -27,6 +30,7 @@ class MultipartForm:
         self._name = ""
         self._field = bytearray()
         self.fields: dict[str, str] = {}
+        self.values: dict[str, list[str]] = {}
         self.filename: str | None = None
 
     async def file(self, name: str) -> AsyncIterator[bytes]:
@@ -67,3 +71,4 @@ class MultipartForm:
     def _end(self) -> None:
         if not self._is_in_file:
             self.fields[self._name] = self._field.decode(errors="replace")
+            self.values.setdefault(self._name, []).append(self.fields[self._name])

@@ -156,8 +156,8 @@ def _operation(handler: HTTPRouteHandler, path: str, schemas: _Schemas) -> dict[
         "security": [] if path in OPEN_PATHS else _SECURITY,
     }
     if operation.takes is not None:
-        is_json = operation.takes_type == "application/json"
-        body: dict[str, Any] = {"schema": schemas[operation.takes]} if is_json else {}
+        has_fields = operation.takes is not bytes
+        body: dict[str, Any] = {"schema": schemas[operation.takes]} if has_fields else {}
         if operation.example is not None:
             body["example"] = operation.example
         written["requestBody"] = {"required": True, "content": {operation.takes_type: body}}

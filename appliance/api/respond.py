@@ -22,9 +22,14 @@ def json_response(value: object, status: int = 200) -> Response[bytes]:
 
 def json_reply(body: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> ASGIApp:
     """Return JSON that is written already as an ASGI application: the hot path, without the framework's response."""
+    return bytes_reply(body, b"application/json", headers)
+
+
+def bytes_reply(body: bytes, media_type: bytes, headers: Sequence[tuple[bytes, bytes]] = ()) -> ASGIApp:
+    """Return a body that is written already as an ASGI application."""
 
     async def reply(scope: Scope, receive: Receive, send: Send) -> None:
-        own = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        own = [(b"content-type", media_type), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": [*own, *headers]})
         await send({"type": "http.response.body", "body": body, "more_body": False})
 

@@ -21,11 +21,17 @@ from appliance.jobs.tasks.table import TaskTable
 from appliance.jobs.tasks.tasks import Tasks
 from appliance.link.process import BASE_ENVIRON
 from appliance.ops.doctor.doctor import Doctor
+from appliance.ops.gpus import Gpus
+from appliance.ops.history import Historian
 from appliance.ops.keys import KeyStore
+from appliance.ops.lifecycle import DrainSwitch
+from appliance.ops.logs import set_level
 from appliance.ops.machine import Machine
 from appliance.ops.report import StatusReport
+from appliance.ops.tiers import CacheTiers
 from appliance.ops.warden import Warden
 from appliance.service.adapter_care import AdapterCare
+from appliance.service.adapting import Adapting
 from appliance.service.adoption import Adoption
 from appliance.service.answers.cache import ResponseCache
 from appliance.service.benchmarks import CALIBRATE, Benchmarks
@@ -37,6 +43,10 @@ from appliance.service.explain import Explainer
 from appliance.service.feedback import FeedbackBook
 from appliance.service.generate import Generation
 from appliance.service.kernels import KernelCare
+from appliance.service.media.fetch import Fetcher
+from appliance.service.media.intake import MediaIntake
+from appliance.service.media.user_files import PictureFiles
+from appliance.service.normalizing import Normalizing
 from appliance.service.pull_order import PULL, pull_settings
 from appliance.service.pulls import Pulls
 from appliance.service.responses.conversations import Conversations
@@ -45,7 +55,7 @@ from appliance.service.responses.room import Room
 from appliance.service.responses.storage import ResponseStorage
 from appliance.service.store_care import SCRUB, StoreCare
 from appliance.service.vocabulary import Vocabularies, vocabulary_process
-from appliance.settings import Settings
+from appliance.settings import LoadedSettings, SettingsBook
 from models.catalogue.imported import ImportedCatalogues
 from models.fetch.downloads import Downloads
 
@@ -59,6 +69,7 @@ class Appliance:
     ground: Ground
     parts: Parts
     warden: Warden
+    historian: Historian
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,60 +82,107 @@ class _Care:
     pulls: Pulls
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Talk:
+    """What answers callers."""
+
+    answers: ResponseCache
+    generation: Generation
+    vocabularies: Vocabularies
+    responses: Responses
+    conversations: Conversations
+
+
 def build(
-    settings: Settings, home: Path, url: str, keys: KeyStore, environ: Mapping[str, str] = BASE_ENVIRON
+    loaded: LoadedSettings, home: Path, url: str, keys: KeyStore, environ: Mapping[str, str] = BASE_ENVIRON
 ) -> Appliance:
     """Return the parts, connected. Needs the running loop. `environ` is the child processes'."""
-    ground = lay(settings, home, environ)
+    ground = lay(loaded.settings, home, environ)
     care = _care(ground)
     ground.store.clean()
     ground.sweeper.sweep_soon()
-    parts = _parts(ground, care, url, keys)
-    warden = Warden(parts.machine.strain, ground.scheduler, settings.power)
-    return Appliance(ground=ground, parts=parts, warden=warden)
+    gpus = Gpus(ground.snapshot)
+    parts = _parts(ground, care, _report(ground, url, gpus), keys, _book(loaded, home))
+    warden = Warden(parts.machine.strain, ground.scheduler, loaded.settings.power)
+    return Appliance(ground=ground, parts=parts, warden=warden, historian=_historian(ground, gpus))
 
 
-def _parts(ground: Ground, care: _Care, url: str, keys: KeyStore) -> Parts:
+def _book(loaded: LoadedSettings, home: Path) -> SettingsBook:
+    return SettingsBook(loaded.path or home / "appliance.toml", loaded, {"log.level": set_level})
+
+
+def _historian(ground: Ground, gpus: Gpus) -> Historian:
+    total_bytes = ground.snapshot.memory.total_bytes
+    return Historian(ground.watchers.history, ground.scheduler, gpus, lambda: total_bytes - memory_available_bytes())
+
+
+def _tiers(ground: Ground) -> CacheTiers:
+    kv_disk = ground.kv_disk
+    return CacheTiers(ground.scheduler.status, ground.watchers.requests, kv_disk.root, kv_disk.budget_bytes)
+
+
+def _parts(ground: Ground, care: _Care, report: StatusReport, keys: KeyStore, book: SettingsBook) -> Parts:
     home, settings, installed, watchers = ground.home, ground.settings, ground.installed, ground.watchers
-    machine = Machine(ground.snapshot)
-    answers = _answers(ground)
-    generation = Generation(ground.scheduler, installed.preset, answers)
-    explainer = Explainer(installed, ground.planner.explain)
+    explainer, machine = Explainer(installed, ground.planner.explain), Machine(ground.snapshot)
+    talk = _talk(ground, care)
     jobs, calibrating = _jobs(ground, care, explainer)
-    vocabularies = Vocabularies(installed, ground.scheduler, vocabulary_process(ground.environ))
-    kept = ResponseStorage(home / DATABASE_FILE, settings.responses)
     return Parts(
         server=settings.server,
+        book=book,
+        normalizing=Normalizing(settings.normalizers, ground.publish),
         installed=installed,
-        generation=generation,
-        answers=answers,
-        responses=Responses(kept, generation, Room(care.models, vocabularies).fits),
-        conversations=Conversations(kept),
-        vocabularies=vocabularies,
+        generation=talk.generation,
+        answers=talk.answers,
+        responses=talk.responses,
+        conversations=talk.conversations,
+        vocabularies=talk.vocabularies,
         care=care.models,
         copies=ModelCopies(ground.store, installed, care.models),
         catalogue=_catalogue(ground, machine),
         explainer=explainer,
         store=care.store,
-        adapters=AdapterCare(ground.store, installed),
+        adapters=AdapterCare(ground.store, installed, ground.scheduler.forget_adapter),
         kernels=care.kernels,
         keys=keys,
         metrics=watchers.metrics,
         requests=watchers.requests,
         feed=watchers.feed,
         readiness=watchers.readiness,
-        report=_report(ground, url),
+        report=report,
+        tiers=_tiers(ground),
+        drain_switch=DrainSwitch(),
         machine=machine,
         doctor=Doctor(home, settings, watchers.readiness),
         jobs=jobs,
         calibrating=calibrating,
         files=ground.files,
         batches=watchers.batches,
-        tasks=Tasks(partial(TaskTable, home / DATABASE_FILE), generation, ground.notifications, settings.tasks.keep_s),
+        tasks=_tasks(ground, talk.generation),
         notifications=ground.notifications,
         feedback=FeedbackBook(home / DATABASE_FILE),
         timing=StreamTiming(),
     )
+
+
+def _talk(ground: Ground, care: _Care) -> _Talk:
+    installed, answers = ground.installed, _answers(ground)
+    generation = Generation(
+        ground.scheduler, installed.preset, answers, media=_media(ground), adapt=Adapting(installed).adapt
+    )
+    vocabularies = Vocabularies(installed, ground.scheduler, vocabulary_process(ground.environ))
+    kept = ResponseStorage(ground.home / DATABASE_FILE, ground.settings.responses)
+    return _Talk(
+        answers=answers,
+        generation=generation,
+        vocabularies=vocabularies,
+        responses=Responses(kept, generation, Room(care.models, vocabularies).fits),
+        conversations=Conversations(kept),
+    )
+
+
+def _tasks(ground: Ground, generation: Generation) -> Tasks:
+    table = partial(TaskTable, ground.home / DATABASE_FILE)
+    return Tasks(table, generation, ground.notifications, ground.settings.tasks.keep_s)
 
 
 def _care(ground: Ground) -> _Care:
@@ -147,6 +205,17 @@ def _answers(ground: Ground) -> ResponseCache:
     if settings.semantic_model is not None:
         embed = Embedder(ground.scheduler, ground.installed, settings.semantic_model).embed
     return ResponseCache(folder, settings, ground.installed.content, ground.publish, embed=embed)
+
+
+def _media(ground: Ground) -> MediaIntake:
+    settings = ground.settings.media
+    return MediaIntake(
+        settings,
+        ground.settings.server.max_body_bytes,
+        check=ground.installed.check_media,
+        fetch=Fetcher(settings).fetch,
+        read_file=PictureFiles(ground.files, settings.max_bytes).read,
+    )
 
 
 def _catalogue(ground: Ground, machine: Machine) -> CatalogueService:
@@ -214,7 +283,7 @@ def _job_sources(ground: Ground, care: _Care, benchmarks: Benchmarks, gate: Idle
     )
 
 
-def _report(ground: Ground, url: str) -> StatusReport:
+def _report(ground: Ground, url: str, gpus: Gpus) -> StatusReport:
     return StatusReport(
         scheduler=ground.scheduler,
         readiness=ground.watchers.readiness,
@@ -224,4 +293,7 @@ def _report(ground: Ground, url: str) -> StatusReport:
         url=url,
         home=ground.home,
         default_model=ground.installed.default_model,
+        requests=ground.watchers.requests,
+        gpus=gpus,
+        history=ground.watchers.history,
     )

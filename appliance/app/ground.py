@@ -26,6 +26,7 @@ from appliance.jobs.traffic import Traffic
 from appliance.link.process import WorkerProcess
 from appliance.ops.fallbacks import FallbackLog
 from appliance.ops.feed import Feed
+from appliance.ops.history import HistoryLog
 from appliance.ops.metrics import Metrics
 from appliance.ops.ready import Readiness
 from appliance.ops.requests import RequestLog
@@ -50,6 +51,7 @@ class Watchers:
     requests: RequestLog
     readiness: Readiness
     feed: Feed
+    history: HistoryLog
     batches: Batches
     traffic: Traffic
 
@@ -75,6 +77,7 @@ class Ground:
     measured: Measured
     planner: Planner
     installed: Installed
+    kv_disk: KvDisk
     sweeper: KvSweeper
     files: Files
     notifications: Notifications
@@ -102,7 +105,7 @@ def lay(settings: Settings, home: Path, environ: Mapping[str, str]) -> Ground:
         devices,
     )
     sweeper = KvSweeper(kv_disk.root, kv_disk.budget_bytes, planner.fingerprints)
-    installed = Installed(store, planner.plan, settings.models.default_model)
+    installed = Installed(store, planner.plan, settings.models.default_model, planner.place)
     files = Files(home, MAX_FILE_BYTES)
     notifications = _notifications(home, settings)
     watchers = _watchers(home, installed, files, notifications)
@@ -117,6 +120,7 @@ def lay(settings: Settings, home: Path, environ: Mapping[str, str]) -> Ground:
         measured=measured,
         planner=planner,
         installed=installed,
+        kv_disk=kv_disk,
         sweeper=sweeper,
         files=files,
         notifications=notifications,
@@ -153,6 +157,7 @@ def _watchers(home: Path, installed: Installed, files: Files, notifications: Not
         requests=RequestLog(),
         readiness=Readiness(installed.default_model),
         feed=Feed(),
+        history=HistoryLog(),
         batches=Batches(home, files, notifications),
         traffic=Traffic(),
     )
@@ -163,8 +168,8 @@ class _Observer(Protocol):
 
 
 def _told_to(watchers: Watchers, *others: _Observer) -> Callable[[SystemEvent], None]:
-    asked = (watchers.metrics, watchers.requests, watchers.feed, watchers.readiness, watchers.batches, watchers.traffic)
-    observers: tuple[_Observer, ...] = (*asked, *others)
+    told = watchers.metrics, watchers.requests, watchers.feed, watchers.history, watchers.readiness
+    observers: tuple[_Observer, ...] = (*told, watchers.batches, watchers.traffic, *others)
     return partial(_tell, tuple(observer.observe for observer in observers))
 
 

@@ -21,7 +21,7 @@ from appliance.ops.lifecycle import ServiceManager, lock_home, watch_signals
 from appliance.ops.logs import set_up_logging
 from appliance.ops.runfiles import run_files
 from appliance.ops.warmup import warm_up
-from appliance.settings import LoadedSettings, Settings
+from appliance.settings import LoadedSettings
 
 from .build import Appliance, build
 
@@ -50,7 +50,7 @@ def serve(loaded: LoadedSettings, home: Path, environ: Mapping[str, str]) -> int
         local_secret = secrets.token_urlsafe(32)
         open_things.enter_context(run_files(home, url_of(listeners[0]), local_secret))
         manager = ServiceManager(environ.get("NOTIFY_SOCKET"), environ.get("WATCHDOG_USEC"))
-        uvloop.run(_run(settings, home, listeners, keys, local_secret, manager, worker_environ(environ)))
+        uvloop.run(_run(loaded, home, listeners, keys, local_secret, manager, worker_environ(environ)))
     return 0
 
 
@@ -64,7 +64,7 @@ def worker_environ(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 async def _run(
-    settings: Settings,
+    loaded: LoadedSettings,
     home: Path,
     listeners: Sequence[socket.socket],
     keys: KeyStore,
@@ -72,10 +72,10 @@ async def _run(
     manager: ServiceManager,
     environ: Mapping[str, str],
 ) -> None:
-    daemon = build(settings, home, url_of(listeners[0]), keys, environ)
+    daemon = build(loaded, home, url_of(listeners[0]), keys, environ)
     api = build_api(daemon.parts, local_secret=local_secret, machine_name=socket.gethostname())
-    server = HttpServer(api, settings.server.read_timeout_s)
-    stop, stop_now = asyncio.Event(), asyncio.Event()
+    server = HttpServer(api, loaded.settings.server.read_timeout_s)
+    stop, stop_now = daemon.parts.drain_switch.is_flipped, asyncio.Event()
     watch_signals(stop.set, stop_now.set)
     serving: asyncio.Task[None] | None = None
     try:
@@ -133,7 +133,7 @@ async def _serve_until(
     try:
         await daemon.ground.scheduler.start([daemon.parts.installed.resolve(name) for name in settings.models.pinned])
         await server.listening.wait()
-        watches = (daemon.warden.keep_watch(), daemon.parts.calibrating.keep_watch())
+        watches = daemon.warden.keep_watch(), daemon.parts.calibrating.keep_watch(), daemon.historian.keep_watch()
         work = [_warm_up(daemon), manager.keep_watchdog(), *watches]
         if settings.engine.kernels == "auto":
             work.append(_renew_kernels(daemon.parts))

@@ -51,7 +51,8 @@ class Forced:
 class Asked:
     """A model to be run. Its own form stands first; `serving` are the digest and the backend with which it is loaded.
 
-    `num_active_parameters` are those that a token uses, where that is known better than from the file.
+    `num_active_parameters` are those that a token uses, where that is known better than from the file. So many adapters
+    are to be applied to it at once.
     """
 
     model: str
@@ -59,6 +60,7 @@ class Asked:
     forced: Forced | None = None
     serving: tuple[str, str] | None = None
     num_active_parameters: int | None = None
+    num_adapters: int = 0
 
     @property
     def task(self) -> ModelTask:

@@ -5,7 +5,7 @@ table in it; the engine owns which sequence holds which tokens. All methods of `
 created it, except `abort`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -13,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from appliance.core.plan import Artefact, LoadPlan
-from appliance.core.request import InputRole
-from appliance.core.traits import AdapterId, MediaSpan, ModelTraits
+from appliance.core.request import InputRole, Media
+from appliance.core.traits import AdapterId, ModelTraits
 
 TokenArray = npt.NDArray[np.int32]
 LogitsArray = npt.NDArray[np.float32]
 RowArray = npt.NDArray[np.float32]
+SampleArray = npt.NDArray[np.float32]
+FeatureArray = npt.NDArray[np.float32]
 
 
 class KVCacheFull(Exception):
@@ -33,13 +35,26 @@ class SnapshotRejected(Exception):
     """A snapshot has another layout or is damaged. The engine computes the tokens instead."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MediaSpan:
+    """A picture, a recording or a part of one, in the place of tokens: computed whole, in one step, and never cut.
+
+    `keys` is `(num_tokens,) int32` and stands for it wherever tokens are compared (`media_keys.py`). `content` is the
+    backend's own, and alive as long as this is.
+    """
+
+    keys: TokenArray
+    content: object
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """New tokens of one sequence in one step: a decode, a chunk of prefill, or a draft to verify.
 
     `tokens` is `(num_tokens,) int32` with `num_tokens >= 1`; `start` is the position of `tokens[0]` and equals
     `length_tokens(sequence)`. Logits are returned for the last `num_outputs` tokens: 0 for an inner chunk, 1 for a
-    decode, 1 + k to verify k drafted tokens.
+    decode, 1 + k to verify k drafted tokens. Where there is `media`, that is computed in place of tokens, which are
+    then its keys; such a run may be longer than a step's tokens, among which it does not count.
     """
 
     sequence: int
@@ -143,6 +158,37 @@ class LoadedModel(Protocol):
 
 
 @runtime_checkable
+class ReadsMedia(Protocol):
+    """A loaded model that reads the media which its `traits.media` name.
+
+    One other thread than that of the steps may call this, while a step runs.
+    """
+
+    def read_medium(self, medium: Media) -> tuple[TokenArray | MediaSpan, ...]:
+        """Return what stands for a medium in a prompt: its spans, and tokens that belong around and between them.
+
+        Raises: InvalidRequest, where the bytes cannot be read.
+        """
+
+    def encode(self, span: MediaSpan) -> None:
+        """Compute now what a step would otherwise compute before it can take the span. Raises: BackendError."""
+
+
+@runtime_checkable
+class AppliesAdapters(Protocol):
+    """What a loaded model can do besides, where its `traits.max_adapters_per_step` is not 0.
+
+    What is computed with a set of adapters is good for that set alone, keys and values as well as logits.
+    """
+
+    def load_adapter(self, path: str) -> AdapterId:
+        """Read a LoRA adapter in the format of the model's own files. Raises: BackendError, and nothing has changed."""
+
+    def unload_adapter(self, adapter: AdapterId) -> None:
+        """Free an adapter. No later step may name it."""
+
+
+@runtime_checkable
 class LoadedEncoder(Protocol):
     """A model in memory that embeds or scores. It keeps nothing between two calls."""
 
@@ -154,6 +200,76 @@ class LoadedEncoder(Protocol):
         Embeddings are pooled, and normalized where the model's own configuration says so; scores are logits. A row
         depends on its own input alone, to the last bit, whatever else is in the call. Raises: BackendError.
         """
+
+    def close(self) -> None:
+        """Free the model. No other method may be called afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechTokens:
+    """The special tokens of a model that turns speech into text, and what it never says.
+
+    Timestamps follow `first_timestamp`, `timestamp_s` apart; all tokens below `end` are text. `languages` are by their
+    codes, none where the model knows but one. `suppressed` are never said, `suppressed_first` not as the first.
+    """
+
+    start: int
+    end: int
+    previous: int
+    no_speech: int
+    no_timestamps: int
+    first_timestamp: int
+    tasks: Mapping[str, int]
+    languages: Mapping[str, int]
+    suppressed: TokenArray
+    suppressed_first: TokenArray
+    timestamp_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a model makes of the tokens so far: logits `(num_tokens, vocab_size)` of the last ones, and its state."""
+
+    logits: LogitsArray
+    state: object
+
+
+class Features(Protocol):
+    """A recording as a model hears it, made piece by piece of 16,000 samples a second."""
+
+    def add(self, samples: SampleArray) -> None:
+        """Take the next samples, `(num_samples,) float32` in [-1, 1]."""
+
+    def finish(self) -> int:
+        """Take in that nothing follows, and return how many frames there are."""
+
+    def window(self, start: int) -> FeatureArray:
+        """Return the frames from `start` on that the model hears at once; after the end there is silence."""
+
+
+@runtime_checkable
+class LoadedListener(Protocol):
+    """A model in memory that turns speech into text. What it keeps of a window lies in the values that it returns.
+
+    It hears `window_frames` at once, each of `frame_s`.
+    """
+
+    traits: ModelTraits
+    tokens: SpeechTokens
+    window_frames: int
+    frame_s: float
+
+    def features(self) -> Features:
+        """Return an empty recording."""
+
+    def listen(self, window: FeatureArray) -> object:
+        """Return what the model hears in a window. Raises: BackendError."""
+
+    def read(self, heard: object, tokens: TokenArray) -> Reading:
+        """Read the first tokens of a text about what was heard; all have logits. Raises: BackendError."""
+
+    def follow(self, reading: Reading, token: int) -> Reading:
+        """Read one more token; `reading` stays as it is, for others to follow. Raises: BackendError."""
 
     def close(self) -> None:
         """Free the model. No other method may be called afterwards."""
@@ -205,7 +321,7 @@ class InputReader(Protocol):
 class Backend(Protocol):
     """A way to run models: the worker's side of it. Opening something imports the native library."""
 
-    def load(self, plan: LoadPlan, progress: Callable[[float], None]) -> LoadedModel | LoadedEncoder:
+    def load(self, plan: LoadPlan, progress: Callable[[float], None]) -> LoadedModel | LoadedEncoder | LoadedListener:
         """Load the plan's artefact; `progress` is told ratios in [0, 1]. Raises: BackendError."""
 
     def open_tokenizer(self, artefact: Artefact) -> Tokenizer:

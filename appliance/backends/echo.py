@@ -16,6 +16,7 @@ from appliance.backends.base import (
     Batch,
     KVCacheFull,
     LogitsArray,
+    MediaSpan,
     Snapshot,
     SnapshotRejected,
     StepAborted,
@@ -23,14 +24,22 @@ from appliance.backends.base import (
     TokenArray,
 )
 from appliance.backends.cells import CellTable
-from appliance.backends.echo_description import KV_BYTES_PER_TOKEN, EchoOptions, parse_options
+from appliance.backends.echo_adapters import EchoAdapters, marked, plain
+from appliance.backends.echo_description import (
+    KV_BYTES_PER_TOKEN,
+    MAX_ADAPTERS_PER_STEP,
+    EchoOptions,
+    parse_options,
+)
 from appliance.backends.echo_encoder import EchoEncoder, EchoInputs
 from appliance.backends.echo_parrot import favour, noise_row, prefix_digests
 from appliance.backends.echo_tokenizer import EchoTokenizer
+from appliance.backends.media_keys import MIN_TOKENS, media_keys
 from appliance.backends.rules import check_batch, check_copy, check_restore, check_snapshot, check_truncate
 from appliance.core.plan import Artefact, LoadPlan
-from appliance.core.traits import ModelTraits
-from appliance.errors import BackendError
+from appliance.core.request import Media
+from appliance.core.traits import AdapterId, ModelTraits
+from appliance.errors import BackendError, InvalidRequest
 
 _MAX_STEP_OUTPUTS = 64
 _LOAD_TICKS = 10
@@ -42,9 +51,10 @@ class EchoModel:
     def __init__(self, plan: LoadPlan, options: EchoOptions) -> None:
         self.traits = _traits(plan, options)
         self._options = options
-        self._layout = f"echo/2/{options.vocab}"
+        self._layout = f"echo/3/{options.vocab}"
         self._cells = CellTable(self.traits.kv_capacity_tokens, plan.max_sequences)
         self._tokens: list[list[int]] = [[] for _ in range(plan.max_sequences)]
+        self._adapters = EchoAdapters()
         self._aborted = threading.Event()
         self._num_steps = 0
         # One buffer for every step, as a native library has: a caller that keeps a row past its time is found out.
@@ -53,19 +63,22 @@ class EchoModel:
     def step(self, batch: Batch) -> StepOutput:
         """Append the tokens and return rows that favour the parrot's answer."""
         self._aborted.clear()
-        num_tokens, _ = check_batch(batch, self.traits, self._cells)
+        check_batch(batch, self.traits, self._cells)
+        num_tokens = sum(len(run.tokens) for run in batch.runs)
         for run in batch.runs:
-            self._check_tokens(run.tokens)
+            if run.media is None:
+                self._check_tokens(run.tokens)
         if num_tokens > self._cells.num_free():
             raise KVCacheFull(f"{num_tokens} tokens do not fit into {self._cells.num_free()} free cells")
         self._suffer_faults()
         if self._aborted.wait(self._options.step_s + self._options.token_s * num_tokens):
             raise StepAborted
+        mark = self._adapters.mark(batch.adapters)
         logits, num_rows = [], 0
         for run in batch.runs:
-            self._append(run.sequence, run.tokens.tolist())
+            self._append(run.sequence, marked(run.tokens.tolist(), mark))
             rows = self._rows[num_rows : num_rows + run.num_outputs]
-            self._fill(rows, self._tokens[run.sequence])
+            self._fill(rows, self._tokens[run.sequence], 0.0 if mark else self._options.emphasis)
             logits.append(rows)
             num_rows += run.num_outputs
         return StepOutput(tuple(logits))
@@ -111,6 +124,25 @@ class EchoModel:
             raise KVCacheFull(f"{snapshot.num_tokens} tokens do not fit into {self._cells.num_free()} free cells")
         self._append(sequence, np.frombuffer(part, np.int32).tolist())
 
+    def load_adapter(self, path: str) -> AdapterId:
+        """Read any file: its bytes decide what is said with it. Raises: BackendError."""
+        return self._adapters.load(path)
+
+    def unload_adapter(self, adapter: AdapterId) -> None:
+        """Forget an adapter."""
+        self._adapters.unload(adapter)
+
+    def read_medium(self, medium: Media) -> tuple[TokenArray | MediaSpan, ...]:
+        """Return a few keys between two tokens; what begins with `broken` is so. Raises: InvalidRequest."""
+        if medium.kind not in self.traits.media or medium.data.startswith(b"broken"):
+            raise InvalidRequest(f"the {medium.kind} cannot be read")
+        keys = media_keys(medium.digest, 0, MIN_TOKENS + len(medium.data) % 5)
+        opening, closing = (np.frombuffer(mark, np.uint8).astype(np.int32) for mark in (b"<", b">"))
+        return opening, MediaSpan(keys, None), closing
+
+    def encode(self, span: MediaSpan) -> None:
+        """Do nothing: keys are all that echo looks at."""
+
     def set_threads(self, decode: int, prefill: int) -> None:
         """Ignore the wish: nothing here is computed in parallel."""
 
@@ -125,14 +157,14 @@ class EchoModel:
         self._cells.append(sequence, len(tokens))
         self._tokens[sequence].extend(tokens)
 
-    def _fill(self, rows: LogitsArray, tokens: list[int]) -> None:
+    def _fill(self, rows: LogitsArray, held: list[int], emphasis: float) -> None:
         if not len(rows):
             return
-        digests = prefix_digests(tokens)
+        digests, tokens = prefix_digests(held), plain(held)
         first = len(tokens) - len(rows) + 1
         for row, length in zip(rows, range(first, len(tokens) + 1), strict=True):
             noise_row(row, digests[length - 1])
-            favour(row, tokens[:length], self._options.emphasis)
+            favour(row, tokens[:length], emphasis)
 
     def _check_tokens(self, tokens: TokenArray) -> None:
         if int(tokens.min()) < 0 or int(tokens.max()) >= self.traits.vocab_size:
@@ -189,9 +221,10 @@ def _traits(plan: LoadPlan, options: EchoOptions) -> ModelTraits:
         can_truncate=options.truncate,
         is_batch_invariant=True,
         kv_bytes_per_token=KV_BYTES_PER_TOKEN,
-        max_adapters_per_step=0,
+        max_adapters_per_step=MAX_ADAPTERS_PER_STEP,
         can_set_threads=False,
         is_prefill_batched=options.batch,
+        media=options.media,
     )
 
 

@@ -10,11 +10,13 @@ from appliance.backends.echo_templates import EchoChat
 from appliance.backends.prior import Predicted, Work
 from appliance.core.hardware import HardwareSnapshot
 from appliance.core.plan import Artefact, BackendDescriptor, MemoryEstimate, StepLimits
+from appliance.core.request import MediaKind
 from appliance.core.traits import ModelTask
 from appliance.errors import BackendError
 from models.manifest import ModelDetails
 
 KV_BYTES_PER_TOKEN = 4
+MAX_ADAPTERS_PER_STEP = 2
 MIN_VOCAB_SIZE = 262
 """Bytes and special tokens."""
 
@@ -25,7 +27,8 @@ class EchoOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     `context` and `capacity` are in tokens and go before the plan's. `die_*` end the process as the kernel would
     when memory runs out; `fail_*` raise BackendError. `truncate=0` behaves as a recurrent model does; `copy=memory`,
     `grid` and `batch=0` as one that keeps a row of memory for each sequence. With a high `emphasis` the answer is sure
-    at any temperature. `chat` is the kind of its chat template.
+    at any temperature. `chat` is the kind of its chat template. With `sees` and `hears` it repeats of each medium the
+    first of its keys.
     """
 
     task: ModelTask = "generate"
@@ -40,6 +43,8 @@ class EchoOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     copy: Literal["shared", "memory"] = "shared"
     grid: int = 1
     batch: bool = True
+    sees: bool = False
+    hears: bool = False
     weights_bytes: int = 0
     load_s: float = 0.0
     step_s: float = 0.0
@@ -48,6 +53,12 @@ class EchoOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     die_on_load: bool = False
     fail_after_steps: int | None = None
     die_after_steps: int | None = None
+
+    @property
+    def media(self) -> frozenset[MediaKind]:
+        """What it reads beside text."""
+        kinds: dict[MediaKind, bool] = {"image": self.sees, "audio": self.hears}
+        return frozenset(kind for kind, is_read in kinds.items() if is_read)
 
 
 def parse_options(path: str) -> EchoOptions:
@@ -75,11 +86,12 @@ class EchoDescription:
             devices=("cpu",),
             kv_types=("f16",),
             version=self.version(),
+            max_adapters_per_step=MAX_ADAPTERS_PER_STEP,
         )
 
     def version(self) -> str | None:
         """Return the version of what echo answers."""
-        return "1"
+        return "2"
 
     def estimate(
         self, artefact: Artefact, details: ModelDetails | None, limits: StepLimits, kv_type: str

@@ -4,6 +4,7 @@ import numpy as np
 
 from appliance.backends.base import LogitsArray
 from appliance.backends.echo_tokenizer import IM_END, IM_START, NEWLINE
+from appliance.backends.media_keys import begins_medium
 
 _CLOSING_TOKENS = np.array(list(b']}"'), np.int32)
 _CLOSING_SHARES = np.array([0.3, 0.4, 0.5], np.float32)
@@ -18,6 +19,7 @@ def favoured_token(tokens: list[int]) -> int:
     In a chat it is the next token of the message before the answer, then the end of the turn. A text that is no chat
     is continued with its smallest period, without an end: `abc` becomes `abcabcabc`.
     """
+    tokens = _in_words(tokens)
     answer = _last(tokens, IM_START, len(tokens))
     question = _last(tokens, IM_START, answer)
     if question < 0:
@@ -65,6 +67,16 @@ def prefix_digests(tokens: list[int]) -> list[int]:
 def noise_row(row: LogitsArray, digest: int) -> None:
     """Fill `(vocab_size,) float32` with noise in [0, 1) that follows from the digest."""
     row[:] = np.random.Generator(np.random.PCG64(digest)).random(len(row), np.float32)
+
+
+def _in_words(tokens: list[int]) -> list[int]:
+    """Return the tokens with what can be said of each medium: its first key in hexadecimal digits."""
+    if min(tokens) >= 0:
+        return tokens
+    words: list[int] = []
+    for token in tokens:
+        words += [token] if token >= 0 else b"%08x" % (token & 0xFFFFFFFF) if begins_medium(token) else ()
+    return words
 
 
 def _without_opening(said: list[int], text: list[int]) -> list[int]:

@@ -103,6 +103,8 @@ def largest_call(details: ModelDetails | None, engine: EngineSettings, limits: S
 
 def _memory_reason(capacity_tokens: int, need: MemoryEstimate, kept_bytes: int, budget_bytes: int) -> str:
     kv_bytes = capacity_tokens * need.kv_bytes_per_token
+    if not kv_bytes:
+        return f"{format_bytes(need.weights_bytes)} of weights, of {format_bytes(budget_bytes)} that may be used"
     return (
         f"a KV cache of {capacity_tokens} tokens takes {format_bytes(kv_bytes)}, prefixes that left it "
         f"{format_bytes(kept_bytes)} at most, beside {format_bytes(need.weights_bytes)} of weights, "

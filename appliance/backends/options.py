@@ -89,9 +89,32 @@ def _option(form: Form, descriptor: BackendDescriptor, asked: Asked, machine: Ma
         need=_corrected(need, measured),
         kv_reasons=kv_reasons,
         preparation=registry.preparation(descriptor.name, form.model, form.artefact, form.details, snapshot),
-        refusal=registry.refusal(descriptor.name, form.details),
+        refusal=registry.refusal(descriptor.name, form.details)
+        or _loses_media(form, descriptor, asked)
+        or _loses_adapters(descriptor, asked),
         predicted=registry.prior(descriptor.name, work),
         measured=measured,
+    )
+
+
+def _loses_media(form: Form, descriptor: BackendDescriptor, asked: Asked) -> str | None:
+    """Return why a way of running a model is not taken that could read only text, where the model reads more.
+
+    Whoever names that way wants it so.
+    """
+    reads_more = bool(asked.forms[0].artefact.projector_path)
+    if asked.forced is not None or not reads_more or (descriptor.reads_media and form.artefact.projector_path):
+        return None
+    return "pictures and sound, which this model reads through its projector, would not be read"
+
+
+def _loses_adapters(descriptor: BackendDescriptor, asked: Asked) -> str | None:
+    """Return why a backend cannot apply the adapters that are asked for, if so."""
+    most = descriptor.max_adapters_per_step
+    if asked.num_adapters <= most:
+        return None
+    return (
+        f"{descriptor.name} applies at most {most} adapters at once" if most else f"{descriptor.name} takes no adapters"
     )
 
 

@@ -15,7 +15,10 @@ class Lengths(Protocol):
 
 
 def check_batch(batch: Batch, traits: ModelTraits, lengths: Lengths) -> tuple[int, int]:
-    """Return the tokens and outputs of a batch that the traits allow. Raises: BackendError, naming the broken rule."""
+    """Return the tokens of text and the outputs of a batch that the traits allow.
+
+    Raises: BackendError, naming the broken rule.
+    """
     num_tokens = num_outputs = 0
     for run in batch.runs:
         num_run_tokens = len(run.tokens)
@@ -25,10 +28,11 @@ def check_batch(batch: Batch, traits: ModelTraits, lengths: Lengths) -> tuple[in
             and run.start == lengths.length(run.sequence)
             and 0 <= run.num_outputs <= num_run_tokens > 0
             and run.start + num_run_tokens <= traits.max_context_tokens
-            and run.media is None
+            and (run.media is None or (traits.media and len(run.media.keys) == num_run_tokens))
         ):
             _refuse_run(run, traits, lengths)
-        num_tokens += num_run_tokens
+        if run.media is None:
+            num_tokens += num_run_tokens
         num_outputs += run.num_outputs
     num_runs = len(batch.runs)
     _require(num_runs > 0, "a step needs at least one run")

@@ -155,7 +155,7 @@ def _candidate(
         is_ready=is_possible(option) and option.is_prepared,
         reason=reason,
         mend=mend,
-        speed=ranked.speed,
+        speed=None if form.details is not None and form.details.is_transcriber else ranked.speed,  # as in `words.py`
         is_measured=ranked.is_measured,
         memory_bytes=memory_bytes,
         loss_ratio=form.loss_ratio,

@@ -144,9 +144,9 @@ def _source(*ranked: Ranked) -> str:
 
 
 def _speed(ranked: Ranked) -> str:
-    speed = ranked.speed
-    if speed is None or not speed.prefill:
-        return ""
+    speed, details = ranked.speed, ranked.option.form.details
+    if speed is None or not speed.prefill or (details is not None and details.is_transcriber):
+        return ""  # of what hears, tokens say nothing to a person
     said = f": it reads {_rounded(speed.prefill[-1].tokens_per_s)}"
     if speed.decode_1_tokens_per_s is not None:
         said += f" and writes {_rounded(speed.decode_1_tokens_per_s)}"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from appliance.core.store import AdapterView
 from appliance.core.units import format_bytes
+from appliance.words import tr
 
 from .arguments import Group, add_command, add_parser
 from .context import Context
@@ -13,7 +14,8 @@ from .output import print_json, printable, table
 
 DESCRIPTION = """
 List, add and remove LoRA adapters: small files that change what a model does. Each is checked against the models here,
-matrix by matrix, and listed with those that it fits. This version keeps adapters and does not serve them yet.
+matrix by matrix, and listed with those that it fits. A request names it behind the model, as qwen3-0.6b+tone; it works
+from the moment it is here, also while the model answers, and one copy of the model serves all its adapters.
 """
 EXAMPLES = """
 appliance models adapters list
@@ -55,7 +57,7 @@ def _list(arguments: argparse.Namespace, context: Context) -> int:
     elif adapters:
         print(table(HEADERS, map(_row, adapters), right=("SIZE", "RANK")))
     else:
-        print("there is no adapter; add one with: appliance models adapters add PATH")
+        print(tr("there is no adapter; add one with: appliance models adapters add PATH"))
     return DONE
 
 
@@ -67,7 +69,7 @@ def _row(adapter: AdapterView) -> tuple[str, ...]:
         str(adapter.rank),
         ", ".join(adapter.targets),
         adapter.base or adapter.architecture or "-",
-        ", ".join(adapter.fits) or "none here",
+        ", ".join(adapter.fits) or tr("none here"),
     )
 
 
@@ -79,8 +81,9 @@ def _add(arguments: argparse.Namespace, context: Context) -> int:
     if context.is_json:
         print_json(adapter)
     else:
-        fits = f"it fits {', '.join(adapter.fits)}" if adapter.fits else "it fits no model that is installed"
-        print(f"added the adapter '{adapter.name}' of rank {adapter.rank}; {fits}")
+        models = ", ".join(adapter.fits)
+        fits = tr("it fits {models}", models=models) if models else tr("it fits no model that is installed")
+        print(tr("added the adapter '{name}' of rank {rank}; {fits}", name=adapter.name, rank=adapter.rank, fits=fits))
     return DONE
 
 
@@ -91,7 +94,9 @@ def _remove(arguments: argparse.Namespace, context: Context) -> int:
     if context.is_json:
         print_json(removed)
     elif removed.kept_path is not None:
-        print(f"removed the adapter '{removed.name}'; its files stay where they are: {printable(removed.kept_path)}")
+        path = printable(removed.kept_path)
+        print(tr("removed the adapter '{name}'; its files stay where they are: {path}", name=removed.name, path=path))
     else:
-        print(f"removed the adapter '{removed.name}'; {format_bytes(removed.freed_bytes)} freed")
+        size = format_bytes(removed.freed_bytes)
+        print(tr("removed the adapter '{name}'; {size} freed", name=removed.name, size=size))
     return DONE

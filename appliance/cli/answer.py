@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from appliance.client import ChatEnd, Client
 from appliance.core.request import Message
+from appliance.words import tr
 
 from .output import printable
 
@@ -66,12 +67,16 @@ def print_figures(answer: Answer) -> None:
     if answer.end is None or answer.end.usage is None:
         return
     usage, tokens_per_s = answer.end.usage, answer.end.tokens_per_s
-    speed = "" if tokens_per_s is None else f", {tokens_per_s:.1f} tokens/s"
-    print(
-        f"[{answer.end.model}: {usage.prompt_tokens} prompt tokens ({usage.cached_tokens} cached), "
-        f"{usage.completion_tokens} generated, first after {answer.first_s:.2f} s{speed}]",
-        file=sys.stderr,
+    speed = "" if tokens_per_s is None else tr(", {speed:.1f} tokens/s", speed=tokens_per_s)
+    figures = tr(
+        "{prompt} prompt tokens ({cached} cached), {written} generated, first after {time:.2f} s{speed}",
+        prompt=usage.prompt_tokens,
+        cached=usage.cached_tokens,
+        written=usage.completion_tokens,
+        time=answer.first_s,
+        speed=speed,
     )
+    print(f"[{answer.end.model}: {figures}]", file=sys.stderr)
 
 
 def _shown(text: str) -> str:

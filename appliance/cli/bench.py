@@ -10,6 +10,7 @@ import msgspec
 from appliance.client import Client
 from appliance.core.calibration import Benchmark
 from appliance.core.jobs import Job
+from appliance.words import tr
 
 from .arguments import Group, add_command
 from .benchmark_text import BenchmarkReport, FailedBenchmark, changes, report_lines
@@ -51,7 +52,7 @@ def _run(arguments: argparse.Namespace, context: Context) -> int:
     client = context.client()
     found = client.calibrate_model(arguments.name, backends)
     if found.waits_for is not None:
-        print(f"waiting for {printable(found.waits_for)}", file=sys.stderr)
+        print(tr("waiting for {what}", what=printable(found.waits_for)), file=sys.stderr)
     ended = _follow(client, found.jobs)
     if len(ended) < len(found.jobs):
         return INTERRUPTED
@@ -101,7 +102,7 @@ def _report(model: str, jobs: Sequence[Job], client: Client, baseline: Benchmark
 
 
 def _failed(job: Job) -> FailedBenchmark:
-    problem = job.error.message if job.error is not None else f"it was {job.state}"
+    problem = job.error.message if job.error is not None else tr("it was {state}", state=tr(job.state))
     return FailedBenchmark(candidate=str(job.arguments["candidate"]), problem=problem)
 
 
@@ -110,7 +111,8 @@ def _judge(report: BenchmarkReport, limit: float) -> int:
     slower = [each for each in report.benchmarks if any(change.ratio < -limit for change in changes(each))]
     if slower:
         names = ", ".join(each.candidate for each in slower)
-        print(f"appliance: slower than before by more than {limit:.0%}: {names}", file=sys.stderr)
+        slow = tr("slower than before by more than {limit:.0%}: {names}", limit=limit, names=names)
+        print(f"appliance: {slow}", file=sys.stderr)
         return FAILED
     return TRY_LATER if any(each.measurement.is_disturbed for each in report.benchmarks) else DONE
 
@@ -119,5 +121,5 @@ def _read_baseline(path: Path) -> BenchmarkReport:
     try:
         return msgspec.json.decode(path.read_bytes(), type=BenchmarkReport)
     except msgspec.DecodeError as error:
-        problem = f"{path} is not what 'appliance bench --json' printed: {error}"
+        problem = tr("{path} is not what 'appliance bench --json' printed: {error}", path=path, error=error)
         raise CommandError(problem, WRONG_USAGE) from error

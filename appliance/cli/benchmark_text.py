@@ -7,6 +7,7 @@ import msgspec
 from appliance.core.calibration import Benchmark
 from appliance.core.measurement import ModelSpeed
 from appliance.core.units import format_bytes
+from appliance.words import tr
 
 from .output import printable, table
 
@@ -49,7 +50,8 @@ def changes(benchmark: Benchmark) -> list[Change]:
 def report_lines(report: BenchmarkReport) -> Iterator[str]:
     """Yield the table, the fastest first, and a sentence for whatever else there is to say."""
     rates = {each.candidate: _rates(each.measurement.speed) for each in report.benchmarks}
-    compared = "one chat" if any("one chat" in each for each in rates.values()) else None
+    one_chat = tr("one chat")
+    compared = one_chat if any(one_chat in each for each in rates.values()) else None
     heads = list(dict.fromkeys(what for each in rates.values() for what in each))
     ranked = sorted(report.benchmarks, key=lambda each: -_compared(rates[each.candidate], compared))
     most = max((_compared(each, compared) for each in rates.values()), default=0.0)
@@ -64,22 +66,23 @@ def report_lines(report: BenchmarkReport) -> Iterator[str]:
         )
         for each in ranked
     ]
-    yield f"{report.model}, tokens a second"
+    yield tr("{model}, tokens a second", model=report.model)
     yield table(headers, rows, right=headers[1:-2])
     for each in ranked:
         yield from _news(each)
     for failed in report.failed:
-        yield printable(f"{failed.candidate.partition('@')[2]} could not be measured: {failed.problem}")
+        variant = failed.candidate.partition("@")[2]
+        yield printable(tr("{variant} could not be measured: {problem}", variant=variant, problem=failed.problem))
     if any(each.measurement.is_disturbed for each in ranked):
-        yield _DISTURBED
+        yield tr(_DISTURBED)
 
 
 def _rates(speed: ModelSpeed) -> dict[str, float]:
-    rates = {f"prompt of {each.num_tokens}": each.tokens_per_s for each in speed.prefill}
+    rates = {tr("prompt of {number}", number=each.num_tokens): each.tokens_per_s for each in speed.prefill}
     if speed.decode_1_tokens_per_s is not None:
-        rates["one chat"] = speed.decode_1_tokens_per_s
+        rates[tr("one chat")] = speed.decode_1_tokens_per_s
     if speed.decode_8_tokens_per_s is not None:
-        rates["eight chats"] = speed.decode_8_tokens_per_s
+        rates[tr("eight chats")] = speed.decode_8_tokens_per_s
     return rates
 
 
@@ -89,15 +92,16 @@ def _compared(rates: dict[str, float], what: str | None) -> float:
 
 
 def _remark(benchmark: Benchmark, report: BenchmarkReport) -> str:
-    parts = ["taken"] if benchmark.candidate == report.chosen else []
-    parts += ["disturbed"] if benchmark.measurement.is_disturbed else []
+    parts = [tr("taken")] if benchmark.candidate == report.chosen else []
+    parts += [tr("disturbed")] if benchmark.measurement.is_disturbed else []
     return ", ".join(parts)
 
 
 def _news(benchmark: Benchmark) -> Iterator[str]:
     if found := changes(benchmark):
         words = ", ".join(f"{change.what} {change.ratio:+.0%}" for change in found)
-        yield f"{benchmark.candidate.partition('@')[2]} against before: {words}"
+        variant = benchmark.candidate.partition("@")[2]
+        yield tr("{variant} against before: {words}", variant=variant, words=words)
 
 
 def _speed(tokens_per_s: float | None) -> str:

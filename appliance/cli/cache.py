@@ -12,6 +12,7 @@ from appliance.client import Client, ClientError
 from appliance.core.jobs import JobProgress
 from appliance.core.response_cache import CacheFigures
 from appliance.core.units import format_bytes, format_seconds
+from appliance.words import tr
 
 from .arguments import Group, add_command, add_parser
 from .context import Context
@@ -75,14 +76,16 @@ def _status(arguments: argparse.Namespace, context: Context) -> int:
 
 def _facts(figures: CacheFigures) -> list[tuple[str, str | None]]:
     num_asked = figures.num_hits + figures.num_shared + figures.num_misses
-    share = f", {(figures.num_hits + figures.num_shared) / num_asked:.0%} not computed" if num_asked else ""
+    hits, shared = figures.num_hits, figures.num_shared
+    share = tr(", {ratio:.0%} not computed", ratio=(hits + shared) / num_asked) if num_asked else ""
+    size, time = _of(figures.disk_bytes, figures.max_disk_bytes), format_seconds(figures.saved_s)
     return [
-        ("mode", f"{figures.mode}, answers belong to {_OWNERS[figures.scope]}"),
-        ("answers", f"{figures.num_entries}, {_of(figures.disk_bytes, figures.max_disk_bytes)} on disk"),
+        ("mode", tr("{mode}, answers belong to {whose}", mode=figures.mode, whose=tr(_OWNERS[figures.scope]))),
+        ("answers", tr("{number}, {size} on disk", number=figures.num_entries, size=size)),
         ("in memory", _of(figures.memory_bytes, figures.max_memory_bytes)),
-        ("asked", f"{num_asked} times since the daemon's start{share}"),
-        ("hits", f"{figures.num_hits}, and {figures.num_shared} joined a computation that was under way"),
-        ("saved", f"{figures.saved_tokens} tokens, {format_seconds(figures.saved_s)} of computing"),
+        ("asked", tr("{number} times since the daemon's start{share}", number=num_asked, share=share)),
+        ("hits", tr("{hits}, and {shared} joined a computation that was under way", hits=hits, shared=shared)),
+        ("saved", tr("{number} tokens, {time} of computing", number=figures.saved_tokens, time=time)),
     ]
 
 
@@ -90,7 +93,7 @@ _OWNERS = {"caller": "whoever asked", "shared": "everybody"}
 
 
 def _of(part_bytes: int, whole_bytes: int) -> str:
-    return f"{format_bytes(part_bytes)} of {format_bytes(whole_bytes)}"
+    return tr("{part} of {whole}", part=format_bytes(part_bytes), whole=format_bytes(whole_bytes))
 
 
 def _clear(arguments: argparse.Namespace, context: Context) -> int:
@@ -98,7 +101,8 @@ def _clear(arguments: argparse.Namespace, context: Context) -> int:
     if context.is_json:
         print_json(cleared)
     else:
-        print(f"{cleared.num_entries} answers forgotten, {format_bytes(cleared.freed_bytes)} freed")
+        size = format_bytes(cleared.freed_bytes)
+        print(tr("{number} answers forgotten, {size} freed", number=cleared.num_entries, size=size))
     return DONE
 
 
@@ -114,7 +118,8 @@ def _warm(arguments: argparse.Namespace, context: Context) -> int:
     if context.is_json:
         print_json({"num_asked": len(bodies), "num_computed": num_computed, "num_failed": len(problems)})
     else:
-        print(f"{len(bodies)} asked, {num_computed} of them computed; {len(problems)} failed")
+        counts = {"asked": len(bodies), "computed": num_computed, "failed": len(problems)}
+        print(tr("{asked} asked, {computed} of them computed; {failed} failed", **counts))
     for problem in list(dict.fromkeys(problems))[:5]:
         print(f"  {printable(problem)}", file=sys.stderr)
     return FAILED if problems else DONE
@@ -126,7 +131,8 @@ def _body(line: str, model: str | None) -> dict[str, Any]:
         try:
             body = msgspec.json.decode(line, type=dict[str, Any])
         except msgspec.DecodeError as error:
-            raise CommandError(f"this line is no JSON object ({error}): {line[:80]}", WRONG_USAGE) from None
+            problem = tr("this line is no JSON object ({error}): {line}", error=error, line=line[:80])
+            raise CommandError(problem, WRONG_USAGE) from None
     named = {} if model is None or "model" in body else {"model": model}
     return body | named | {"stream": False, "priority": "batch", "cache": {"mode": "force"}}
 
@@ -144,7 +150,7 @@ def _lines(path: Path) -> list[str]:
     try:
         return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"{path} cannot be read: {error}", WRONG_USAGE) from error
+        raise CommandError(tr("{path} cannot be read: {error}", path=path, error=error), WRONG_USAGE) from error
 
 
 def _evaluate(arguments: argparse.Namespace, context: Context) -> int:

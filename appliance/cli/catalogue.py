@@ -1,12 +1,13 @@
 """`appliance models search|recommend|catalogue`: models that could be had, and the signed catalogues of others."""
 
 import argparse
-import textwrap
 from pathlib import Path
 from typing import get_args
 
 from appliance.core.catalogue import CatalogueAnswer, CatalogueItem, Purpose
 from appliance.core.units import format_bytes
+from appliance.words import tr
+from appliance.words.width import fill
 
 from .arguments import Group, Parser, add_command, add_parser
 from .context import Context
@@ -78,7 +79,7 @@ def register(commands: Group) -> None:
 
 def _add_wish(parser: Parser) -> None:
     purposes = get_args(Purpose)
-    help_ = f"what it is wanted for: {', '.join(purposes)} (recommend: chat)"
+    help_ = tr("what it is wanted for: {purposes} (recommend: chat)", purposes=", ".join(purposes))
     parser.add_argument("--purpose", choices=purposes, metavar="PURPOSE", help=help_)
     parser.add_argument("--language", metavar="CODE", help="the language it shall speak, such as en or zh")
     parser.add_argument("--measure", action="store_true", help="measure the memory first, for a second on all cores")
@@ -89,7 +90,7 @@ def _search(arguments: argparse.Namespace, context: Context) -> int:
     if context.is_json:
         print_json(answer)
     elif not answer.models:
-        print("no model of the catalogue is meant by that; see them all: appliance models search")
+        print(tr("no model of the catalogue is meant by that; see them all: appliance models search"))
     else:
         print(table(HEADERS, map(_row, answer.models), right=HEADERS[1:2] + HEADERS[3:5]))
     return DONE
@@ -102,14 +103,16 @@ def _recommend(arguments: argparse.Namespace, context: Context) -> int:
         return DONE
     best = [item for item in answer.models if item.rank is not None][:_NUM_RECOMMENDED]
     if not best:
-        raise CommandError("no model of the catalogue is fit for that here; see why: appliance models search", REFUSED)
+        nothing = tr("no model of the catalogue is fit for that here; see why: appliance models search")
+        raise CommandError(nothing, REFUSED)
     for place, item in enumerate(best, 1):
-        here = "installed" if item.is_installed else f"appliance pull {item.name}"
-        print(f"{place}. {item.title}, by {item.publisher}: {here}")
+        here = tr("installed") if item.is_installed else f"appliance pull {item.name}"
+        whose = tr("{title}, by {publisher}", title=item.title, publisher=item.publisher)
+        print(f"{place}. {whose}: {here}")
         for line in (item.judgement, *item.reasons):
-            print(textwrap.fill(printable(line), _WIDTH, initial_indent=_INDENT * 2, subsequent_indent=_INDENT * 3))
+            print(fill(printable(line), _WIDTH, initial_indent=_INDENT * 2, subsequent_indent=_INDENT * 3))
     for note in answer.notes:
-        print(textwrap.fill(f"note: {printable(note)}", _WIDTH, subsequent_indent=_INDENT))
+        print(fill(tr("note: {note}", note=printable(note)), _WIDTH, subsequent_indent=_INDENT))
     return DONE
 
 
@@ -124,7 +127,7 @@ def _ask(arguments: argparse.Namespace, context: Context, purpose: Purpose | Non
 
 def _row(item: CatalogueItem) -> tuple[str, ...]:
     speed = "-" if item.speed is None else f"{item.speed.decode_tokens_per_s:.3g}"
-    mark = "installed" if item.is_installed else "" if item.rank is not None else "not for this machine"
+    mark = tr("installed") if item.is_installed else "" if item.rank is not None else tr("not for this machine")
     return (
         item.name,
         count(item.num_parameters),
@@ -155,8 +158,9 @@ def _verify(arguments: argparse.Namespace, context: Context) -> int:
     if context.is_json:
         print_json({"name": path.name, "models": names, "key": str(signed.key), "comment": signed.comment})
     else:
-        print(f"{path.name} is signed by {signed.key}" + (f": {printable(signed.comment)}" if signed.comment else ""))
-        print(f"its models: {', '.join(names)}")
+        comment = f": {printable(signed.comment)}" if signed.comment else ""
+        print(tr("{name} is signed by {key}", name=path.name, key=signed.key) + comment)
+        print(tr("its models: {names}", names=", ".join(names)))
     return DONE
 
 
@@ -176,7 +180,9 @@ def _import(arguments: argparse.Namespace, context: Context) -> int:
     if context.is_json:
         print_json(taken)
     else:
-        print(f"took in {taken.name}, signed by {taken.key}; its models: {', '.join(taken.models)}")
+        models = ", ".join(taken.models)
+        said = "took in {name}, signed by {key}; its models: {models}"
+        print(tr(said, name=taken.name, key=taken.key, models=models))
     return DONE
 
 
@@ -198,5 +204,6 @@ def _sign(arguments: argparse.Namespace, context: Context) -> int:
     if context.is_json:
         print_json({"signature": str(beside), "key": str(key)})
     else:
-        print(f'signed in {beside.name}; who shall trust it sets [models] catalogue_keys = ["{key}"]')
+        said = 'signed in {name}; who shall trust it sets [models] catalogue_keys = ["{key}"]'
+        print(tr(said, name=beside.name, key=key))
     return DONE

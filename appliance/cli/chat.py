@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from appliance.core.request import Message
+from appliance.words import tr
 
 from .answer import Params, ask, print_figures
 from .arguments import Group, Parser, add_command
@@ -53,7 +54,7 @@ def _run(arguments: argparse.Namespace, context: Context) -> int:
     piped = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read().strip()
     question = "\n\n".join(part for part in (" ".join(arguments.question).strip(), piped) if part)
     if not question:
-        raise CommandError('there is no question; write: appliance chat "QUESTION"', WRONG_USAGE)
+        raise CommandError(tr('there is no question; write: appliance chat "QUESTION"'), WRONG_USAGE)
     system = [Message(role="system", content=arguments.system)] if arguments.system else []
     messages = [*system, Message(role="user", content=question)]
     is_streamed = not (context.is_json or arguments.no_stream)

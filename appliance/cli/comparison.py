@@ -7,11 +7,13 @@ import msgspec
 from appliance.core.jobs import Job
 from appliance.core.quantized import Comparison, MeasuredType
 from appliance.core.units import format_bytes
+from appliance.words import tr
 
 from .output import printable, table
 
 HEADERS = ("TYPE", "SIZE", "LOSS", "DIVERGENCE", "99 %", "SAME CHOICE", "PROMPT/s", "TOKENS/s", "")
 _NUMBERS = HEADERS[1:-1]
+_DISTURBED = "disturbed: other programs were at work, so that the speed means little; measure again on a quiet machine"
 
 
 def comparison_of(job: Job) -> Comparison | None:
@@ -47,11 +49,11 @@ def _row(row: MeasuredType, comparison: Comparison, *, is_source: bool) -> tuple
 def _remark(row: MeasuredType, comparison: Comparison, *, is_source: bool) -> str:
     if row.problem is not None:
         return row.problem
-    parts = ["the original"] if is_source else []
-    parts += [f"kept as {row.model}"] if row.model else []
-    parts += [] if row.is_within else ["loses too much"]
-    parts += ["recommended"] if row.type == comparison.recommended else []
-    parts += ["disturbed"] if row.is_disturbed else []
+    parts = [tr("the original")] if is_source else []
+    parts += [tr("kept as {model}", model=row.model)] if row.model else []
+    parts += [] if row.is_within else [tr("loses too much")]
+    parts += [tr("recommended")] if row.type == comparison.recommended else []
+    parts += [tr("disturbed")] if row.is_disturbed else []
     return ", ".join(parts)
 
 
@@ -64,5 +66,5 @@ def _sentences(comparison: Comparison) -> Iterator[str]:
         if row.quality is not None and ";" in row.quality.method:
             yield printable(row.quality.method)
     if any(row.is_disturbed for row in comparison.rows):
-        yield "disturbed: other programs were at work, so that the speed means little; measure again on a quiet machine"
+        yield tr(_DISTURBED)
     yield printable(comparison.reason)

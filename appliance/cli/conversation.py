@@ -7,6 +7,7 @@ import sys
 
 from appliance.client import Client, ClientError
 from appliance.core.request import Message
+from appliance.words import tr
 
 from .answer import Params, ask, print_figures
 from .arguments import Group, add_command
@@ -58,7 +59,7 @@ def _run(arguments: argparse.Namespace, context: Context) -> int:
     if is_terminal:
         with contextlib.suppress(ImportError):
             import readline  # noqa: F401  (gives input() editing and the lines of this conversation)
-        print("Ctrl-D or /bye leaves, /help explains.")
+        print(tr("Ctrl-D or /bye leaves, /help explains."))
     conversation = Conversation(client, arguments.model, arguments.system, params(arguments), context.is_json)
     conversation.is_verbose = arguments.verbose
     while not conversation.is_over:
@@ -67,7 +68,7 @@ def _run(arguments: argparse.Namespace, context: Context) -> int:
         except EOFError:
             break
         except KeyboardInterrupt:
-            print("\n(Ctrl-D or /bye leaves)")
+            print(tr("\n(Ctrl-D or /bye leaves)"))
     return DONE
 
 
@@ -129,16 +130,16 @@ class Conversation:
             case "/set":
                 self._set(rest.split())
             case "/help" | "/?":
-                print(HELP.format(names=", ".join(PARAMETERS)))
+                print(tr(HELP, names=", ".join(PARAMETERS)))
             case _:
-                print(f"there is no {shlex.quote(command)}; /help lists what there is")
+                print(tr("there is no {command}; /help lists what there is", command=shlex.quote(command)))
 
     def _set(self, words: list[str]) -> None:
         if not words:
-            print(", ".join(f"{name} {value}" for name, value in self._sampling.items()) or "nothing is set")
+            print(", ".join(f"{name} {value}" for name, value in self._sampling.items()) or tr("nothing is set"))
             return
         try:
             name, value = words
             self._sampling = self._sampling | {name: PARAMETERS[name](value)}
         except (KeyError, ValueError):
-            print(f"write /set NAME VALUE, where NAME is one of {', '.join(PARAMETERS)}")
+            print(tr("write /set NAME VALUE, where NAME is one of {names}", names=", ".join(PARAMETERS)))

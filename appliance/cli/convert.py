@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 from appliance.core.jobs import JsonObject
+from appliance.words import tr
 from models.manifest import ModelFormat
 
 from .arguments import Group, Parser, add_command
@@ -90,7 +91,7 @@ def _add_texts(parser: Parser) -> None:
 def _add_quantization(parser: Parser) -> None:
     parser.add_argument("--name", metavar="NAME", help="the new model's name (default: the old one's and the type)")
     sizes = (16, 32, 64, 128, 256)
-    help_ = f"ONNX: weights to a scale: {', '.join(map(str, sizes))} (default: 32)"
+    help_ = tr("ONNX: weights to a scale: {sizes} (default: 32)", sizes=", ".join(map(str, sizes)))
     parser.add_argument("--block-size", type=int, choices=sizes, metavar="N", help=help_)
     symmetry = parser.add_mutually_exclusive_group()
     help_ = "ONNX: blocks around zero: smaller, a little worse"

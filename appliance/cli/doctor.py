@@ -4,12 +4,13 @@ import argparse
 import logging
 import shutil
 import sys
-import textwrap
 from collections import Counter
 from collections.abc import Iterator
 
-from appliance.core.doctor import Diagnosis, Finding
+from appliance.core.doctor import Diagnosis, Finding, State
 from appliance.errors import ApplianceError
+from appliance.words import counted, tr
+from appliance.words.width import fill, ljust
 
 from . import doctor_clients
 from .arguments import Group, add_command
@@ -51,9 +52,9 @@ def register(group: Group) -> None:
 
 def _run(arguments: argparse.Namespace, context: Context) -> int:
     if arguments.yes and not arguments.fix:
-        raise CommandError("--yes belongs to --fix", WRONG_USAGE)
+        raise CommandError(tr("--yes belongs to --fix"), WRONG_USAGE)
     if arguments.fix and context.names_daemon:
-        raise CommandError("--fix mends the machine it runs on; leave out APPLIANCE_URL there", REFUSED)
+        raise CommandError(tr("--fix mends the machine it runs on; leave out APPLIANCE_URL there"), REFUSED)
     diagnosis = _diagnose(context)
     if arguments.fix and _fix(diagnosis, context, agrees_to_all=arguments.yes):
         diagnosis = _diagnose(context)
@@ -89,26 +90,26 @@ def _fix(diagnosis: Diagnosis, context: Context, *, agrees_to_all: bool) -> bool
 
     found = [(finding, finding.repair) for finding in diagnosis.findings if finding.repair is not None]
     if not found:
-        _say("--fix: there is nothing that it may mend.\n")
+        _say(tr("--fix: there is nothing that it may mend.\n"))
         return False
     can_ask = sys.stdin.isatty() and sys.stderr.isatty()
     num_done = 0
     for finding, repair in found:
         what = printable(describe(repair))
         if not agrees_to_all and not can_ask:
-            _say(f"--fix would {what}")
+            _say(tr("--fix would {what}", what=what))
             continue
         if not agrees_to_all and not _agrees(printable(finding.title), what):
             continue
         try:
             carry_out(repair, context.home)
         except (OSError, ApplianceError) as error:
-            _say(f"--fix could not {what}: {explain(error)[0]}")
+            _say(tr("--fix could not {what}: {problem}", what=what, problem=explain(error)[0]))
         else:
-            _say(f"--fix: {what}: done")
+            _say(tr("--fix: {what}: done", what=what))
             num_done += 1
     if not agrees_to_all and not can_ask:
-        _say("Nothing was changed: there is no terminal to ask on; add --yes to agree to all.")
+        _say(tr("Nothing was changed: there is no terminal to ask on; add --yes to agree to all."))
     _say("")
     return num_done > 0
 
@@ -130,7 +131,7 @@ def _lines(diagnosis: Diagnosis, is_verbose: bool) -> Iterator[str]:
 
 def _finding(finding: Finding) -> Iterator[str]:
     margin = " " * _INDENT
-    yield from _wrapped(finding.title, finding.state.ljust(_INDENT))
+    yield from _wrapped(finding.title, ljust(tr(finding.state), _INDENT))
     if finding.reason:
         yield from _wrapped(finding.reason, margin)
     if finding.mend:
@@ -140,26 +141,23 @@ def _finding(finding: Finding) -> Iterator[str]:
 def _wrapped(text: str, first: str) -> list[str]:
     """Return lines as wide as the terminal. Paths and names stay whole: they are copied, too."""
     width = max(40, min(120, shutil.get_terminal_size((100, 24)).columns))
-    return textwrap.wrap(
-        printable(text),
-        width,
-        initial_indent=first,
-        subsequent_indent=" " * _INDENT,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    margin = " " * _INDENT
+    return fill(printable(text), width, initial_indent=first, subsequent_indent=margin, keeps_words=True).splitlines()
 
 
 def _summary(diagnosis: Diagnosis, is_verbose: bool) -> str:
     counts = Counter(finding.state for finding in diagnosis.findings)
-    bad = [
-        f"{counts[state]} {state}{'s' * (counts[state] > 1)}" for state in ("error", "warning", "note") if counts[state]
-    ]
-    fine = f"{counts['ok']} check{'s' * (counts['ok'] != 1)} found nothing wrong" + (
-        "" if is_verbose else " (--verbose lists them)"
-    )
-    fixable = any(finding.repair for finding in diagnosis.findings)
-    return "; ".join([*([", ".join(bad)] if bad else []), fine]) + (". --fix can mend some of it." if fixable else ".")
+    said: dict[State, str] = {
+        "error": counted(counts["error"], "1 error", "{number} errors"),
+        "warning": counted(counts["warning"], "1 warning", "{number} warnings"),
+        "note": counted(counts["note"], "1 note", "{number} notes"),
+    }
+    bad = [words for state, words in said.items() if counts[state]]
+    fine = counted(counts["ok"], "1 check found nothing wrong", "{number} checks found nothing wrong")
+    fine += "" if is_verbose else tr(" (--verbose lists them)")
+    found = "; ".join([*([", ".join(bad)] if bad else []), fine])
+    can_mend = any(finding.repair for finding in diagnosis.findings)
+    return tr("{found}. --fix can mend some of it." if can_mend else "{found}.", found=found)
 
 
 def _say(text: str) -> None:

@@ -2,7 +2,9 @@
 
 import argparse
 import shutil
-import textwrap
+
+from appliance.words import tr
+from appliance.words.width import fill, ljust
 
 from .arguments import Group, add_command
 from .clients.replay.judge import Verdict, judge
@@ -40,7 +42,7 @@ def _run(arguments: argparse.Namespace, context: Context) -> int:
     model = daemon.model(arguments.model or daemon.status().default_model)
     scripts = _chosen(load_scripts(model.name), arguments.clients)
     if not context.is_json:
-        print(_row("CLIENT", "WORKS", f"WHY NOT, WITH {model.name}"))
+        print(_row(tr("CLIENT"), tr("WORKS"), tr("WHY NOT, WITH {model}", model=model.name)))
     verdicts = []
     for script in scripts:
         # Loaded by the first of them, the model has its context then
@@ -59,7 +61,8 @@ def _run(arguments: argparse.Namespace, context: Context) -> int:
 def _chosen(scripts: tuple[Script, ...], names: list[str]) -> tuple[Script, ...]:
     known = {script.client: script for script in scripts}
     if unknown := [name for name in names if name not in known]:
-        raise CommandError(f"{unknown[0]!r} is not known; known are {', '.join(known)}", WRONG_USAGE)
+        problem = tr("{name!r} is not known; known are {names}", name=unknown[0], names=", ".join(known))
+        raise CommandError(problem, WRONG_USAGE)
     return tuple(known[name] for name in dict.fromkeys(names)) if names else scripts
 
 
@@ -69,11 +72,11 @@ def _lines(verdict: Verdict) -> list[str]:
     reasons = [
         line
         for reason in verdict.reasons
-        for line in textwrap.wrap(printable(reason), width, subsequent_indent="  ", break_long_words=False)
+        for line in fill(printable(reason), width, subsequent_indent="  ", keeps_words=True).splitlines()
     ]
     first, *rest = reasons or [""]
-    return [_row(verdict.client, verdict.works, first), *(margin + line for line in rest)]
+    return [_row(verdict.client, tr(verdict.works), first), *(margin + line for line in rest)]
 
 
 def _row(client: str, works: str, reason: str) -> str:
-    return f"{client.ljust(_WIDTHS[0])}{works.ljust(_WIDTHS[1])}{reason}".rstrip()
+    return f"{ljust(client, _WIDTHS[0])}{ljust(works, _WIDTHS[1])}{reason}".rstrip()

@@ -1,5 +1,7 @@
 """Exit codes, and the one sentence and code that each error ends a command with."""
 
+from appliance.words import tr
+
 DONE = 0
 FAILED = 1
 WRONG_USAGE = 2
@@ -32,7 +34,7 @@ def explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, CommandError):
         return error.message, error.code
     if isinstance(error, NoDaemon):
-        return f"{error.message}; start one with 'appliance serve'", NO_DAEMON
+        return tr("{problem}; start one with 'appliance serve'", problem=error.message), NO_DAEMON
     if isinstance(error, ClientError | ApplianceError):
         return error.message, from_status(error.status, error.code)
     if isinstance(error, SettingsError):
@@ -40,7 +42,8 @@ def explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError) and error.strerror:
         return (f"{error.filename}: " if error.filename else "") + error.strerror, FAILED
     details = f"{type(error).__name__}: {error}".rstrip(": ")
-    return f"something unexpected happened ({details}); run it again with --debug to see where", FAILED
+    message = tr("something unexpected happened ({details}); run it again with --debug to see where", details=details)
+    return message, FAILED
 
 
 def from_status(status: int | None, code: str | None) -> int:

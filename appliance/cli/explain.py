@@ -4,6 +4,7 @@ import argparse
 
 from appliance.core.measurement import Candidate, Explanation
 from appliance.core.units import format_bytes
+from appliance.words import tr
 
 from .arguments import Group, add_command
 from .context import Context
@@ -63,9 +64,10 @@ def explanation_lines(found: Explanation) -> list[str]:
 
 def _headline(found: Explanation) -> str:
     if found.problem is not None:
-        return f"{found.model} cannot run here: {found.problem}"
-    chosen = found.candidates[0]
-    return f"{found.model} runs on {chosen.backend} as {chosen.variant}: {_BY[found.chosen_by or 'only one']}"
+        return tr("{model} cannot run here: {problem}", model=found.model, problem=found.problem)
+    way, why = found.candidates[0], tr(_BY[found.chosen_by or "only one"])
+    runs = "{model} runs on {backend} as {variant}: {why}"
+    return tr(runs, model=found.model, backend=way.backend, variant=way.variant, why=why)
 
 
 def _row(candidate: Candidate, longest: float) -> tuple[str, ...]:
@@ -75,11 +77,11 @@ def _row(candidate: Candidate, longest: float) -> tuple[str, ...]:
         _speed(speed.prefill[-1].tokens_per_s if speed is not None and speed.prefill else None),
         _speed(speed.decode_1_tokens_per_s if speed is not None else None),
         _speed(speed.decode_8_tokens_per_s if speed is not None else None),
-        "-" if speed is None else "measured" if candidate.is_measured else "predicted",
+        "-" if speed is None else tr("measured") if candidate.is_measured else tr("predicted"),
         "-" if candidate.memory_bytes is None else format_bytes(candidate.memory_bytes),
         "-" if not candidate.loss_ratio else f"{candidate.loss_ratio:.1%}",
         "-" if ratio is None else f"{ratio:5.2f} {_bar(ratio, longest)}",
-        "taken" if candidate.is_chosen else "" if candidate.is_ready else "not ready",
+        tr("taken") if candidate.is_chosen else "" if candidate.is_ready else tr("not ready"),
     )
 
 

@@ -10,6 +10,7 @@ import msgspec
 from appliance.core.admin import AddModel, Done, InstalledModel, Progress
 from appliance.core.store import Beginning, Provenance
 from appliance.core.units import format_bytes
+from appliance.words import tr
 from models.importers.base import ForeignModel
 from models.importers.places import TITLES, VARIABLES, usual_places
 
@@ -19,14 +20,13 @@ from .exits import DONE, REFUSED, WRONG_USAGE, CommandError, explain
 from .output import print_json, printable, table
 from .progress import show_progress
 
-DESCRIPTION = f"""
-Look for models that other programs keep on this machine ({", ".join(TITLES.values())}), and take them over where they
-lie, without a copy. With a model of Ollama come its name and tag, its system message and its parameters. The files
-stay their owner's: when that program deletes them, the model is gone here, too.
-
-Your own folders are looked at, and the one of Ollama's service; {", ".join(VARIABLES)} say where else. The daemon
-reads the files as its own user, which must be allowed to.
-"""
+WHAT = """\
+Look for models that other programs keep on this machine ({programs}), and take them over where they lie, without a \
+copy. With a model of Ollama come its name and tag, its system message and its parameters. The files stay their \
+owner's: when that program deletes them, the model is gone here, too."""
+WHERE = """\
+Your own folders are looked at, and the one of Ollama's service; {variables} say where else. The daemon reads the \
+files as its own user, which must be allowed to."""
 EXAMPLES = """
 appliance models find
 appliance models find --adopt --all
@@ -50,7 +50,8 @@ class FoundModel(msgspec.Struct, frozen=True, kw_only=True):
 
 def register(commands: Group) -> None:
     """Add the command to the group `models`."""
-    find = add_command(commands, "find", _find, "take over other programs' models", DESCRIPTION, EXAMPLES)
+    what, where = tr(WHAT, programs=", ".join(TITLES.values())), tr(WHERE, variables=", ".join(VARIABLES))
+    find = add_command(commands, "find", _find, "take over other programs' models", f"{what}\n\n{where}", EXAMPLES)
     find.add_argument("--adopt", action="store_true", help="take the named models over")
     find.add_argument("--all", action="store_true", help="with --adopt: take all of them over")
     find.add_argument("names", nargs="*", metavar="NAME", help="which, by the names that are listed; * stands for any")
@@ -63,15 +64,15 @@ def _find(arguments: argparse.Namespace, context: Context) -> int:
     from .offline import daemon_or_files
 
     if arguments.all and not arguments.adopt:
-        raise CommandError("--all says what --adopt takes over; write --adopt --all", WRONG_USAGE)
+        raise CommandError(tr("--all says what --adopt takes over; write --adopt --all"), WRONG_USAGE)
     if arguments.adopt and bool(arguments.names) == arguments.all:
-        raise CommandError("say what to take over: --adopt NAME…, or --adopt --all", WRONG_USAGE)
+        raise CommandError(tr("say what to take over: --adopt NAME…, or --adopt --all"), WRONG_USAGE)
     search = find_everywhere(usual_places(context.environ, Path.home()))
     appliance = daemon_or_files(context)
     adopted = _adopted(appliance.models())
     chosen = [model for model in search.models if _is_named(model, arguments.names)]
     if arguments.names and not chosen:
-        raise CommandError("no model of that name was found; see: appliance models find", REFUSED)
+        raise CommandError(tr("no model of that name was found; see: appliance models find"), REFUSED)
     if arguments.adopt:
         return _adopt(chosen, adopted, appliance.adopt, context)
     found = [_line(model, adopted) for model in chosen]
@@ -79,11 +80,11 @@ def _find(arguments: argparse.Namespace, context: Context) -> int:
         print_json(found)
         return DONE
     headers = ("NAME", "PROGRAM", "FORMAT", "SIZE", "HERE AS")
-    print(table(headers, map(_row, found), right=("SIZE",)) if found else "no other program keeps models here")
+    print(table(headers, map(_row, found), right=("SIZE",)) if found else tr("no other program keeps models here"))
     for note in search.notes:
         print(printable(note))
     if any(line.adopted_as is None and line.problem is None for line in found):
-        print("take them over where they lie: appliance models find --adopt NAME")
+        print(tr("take them over where they lie: appliance models find --adopt NAME"))
     return DONE
 
 
@@ -94,11 +95,11 @@ def _adopt(models: Sequence[ForeignModel], adopted: Mapping[str, str], adopt: Ad
         before = adopted.get(_real(model.path))
         if before is not None or model.problem is not None:
             num_failed += before is None
-            _say(context, f"'{model.name}': {model.problem or f'is here as {before!r}'}")
+            _say(context, f"'{model.name}': {model.problem or tr('is here as {name!r}', name=before)}")
             continue
         try:
             made = show_progress(adopt(_order(model)), is_json=context.is_json)
-            _say(context, f"'{made.name}' is here, out of {TITLES[model.program]}")
+            _say(context, tr("'{name}' is here, out of {program}", name=made.name, program=TITLES[model.program]))
         except Exception as error:
             num_failed += 1
             _say(context, f"'{model.name}': {explain(error)[0]}")
@@ -114,7 +115,9 @@ def _order(model: ForeignModel) -> AddModel:
         beginning = msgspec.convert(told, Beginning)
     if provenance is not None:
         provenance_ = msgspec.convert(msgspec.to_builtins(provenance), Provenance)
-    return AddModel(path=model.path, name=model.name, beginning=beginning, provenance=provenance_)
+    return AddModel(
+        path=model.path, name=model.name, beginning=beginning, provenance=provenance_, projector=model.projector
+    )
 
 
 def _line(model: ForeignModel, adopted: Mapping[str, str]) -> FoundModel:
@@ -131,7 +134,7 @@ def _line(model: ForeignModel, adopted: Mapping[str, str]) -> FoundModel:
 
 
 def _row(found: FoundModel) -> tuple[str, ...]:
-    here = found.adopted_as or (f"cannot be: {found.problem}" if found.problem else "-")
+    here = found.adopted_as or (tr("cannot be: {problem}", problem=found.problem) if found.problem else "-")
     program = next(title for program, title in TITLES.items() if program == found.program)
     return (found.name, program, found.format, format_bytes(found.size_bytes), here)
 

@@ -5,17 +5,20 @@ from datetime import datetime
 from appliance.core.catalogue import Fit
 from appliance.core.measurement import Measurement
 from appliance.core.units import format_bytes
+from appliance.words import tr
 
 
 def fit_facts(fit: Fit) -> list[tuple[str, str | None]]:
     """Return the lines of `models show` on memory, context, speed, licence and what the model can do."""
     facts: list[tuple[str, str | None]] = [("fits", _verdict(fit))]
     for at in fit.contexts:
-        mark = "" if at.is_fitting else ", too much now"
-        facts.append((f"with {at.context_tokens} tokens", f"{format_bytes(at.memory_bytes)}{mark}"))
+        size = format_bytes(at.memory_bytes)
+        needed = size if at.is_fitting else tr("{size}, too much now", size=size)
+        facts.append((tr("with {number} tokens", number=at.context_tokens), needed))
     if fit.speed is not None:
-        facts.append(("writes", f"about {_rounded(fit.speed.decode_tokens_per_s)} tokens/s"))
-        facts.append(("reads a prompt", f"at roughly {_rounded(fit.speed.prompt_tokens_per_s)} tokens/s"))
+        writes, reads = _rounded(fit.speed.decode_tokens_per_s), _rounded(fit.speed.prompt_tokens_per_s)
+        facts.append(("writes", tr("about {speed} tokens/s", speed=writes)))
+        facts.append(("reads a prompt", tr("at roughly {speed} tokens/s", speed=reads)))
         facts.append(("speed", fit.speed.basis))
     if fit.measured is not None:
         facts.append(("measured", _measured(fit.measured)))
@@ -29,37 +32,43 @@ def fit_facts(fit: Fit) -> list[tuple[str, str | None]]:
 def _measured(found: Measurement) -> str:
     """Return the speeds that were found here, and when."""
     speed = found.speed
-    said = [f"reads {_rounded(each.tokens_per_s)} tokens/s of {each.num_tokens} at once" for each in speed.prefill]
+    said = [
+        tr("reads {speed} tokens/s of {number} at once", speed=_rounded(each.tokens_per_s), number=each.num_tokens)
+        for each in speed.prefill
+    ]
     if speed.decode_1_tokens_per_s is not None:
-        said.append(f"writes {_rounded(speed.decode_1_tokens_per_s)} tokens/s")
+        said.append(tr("writes {speed} tokens/s", speed=_rounded(speed.decode_1_tokens_per_s)))
     if speed.decode_8_tokens_per_s is not None:
-        said.append(f"{_rounded(speed.decode_8_tokens_per_s)} in 8 chats together")
+        said.append(tr("{speed} in 8 chats together", speed=_rounded(speed.decode_8_tokens_per_s)))
     day = f"{datetime.fromtimestamp(found.measured_s).astimezone():%Y-%m-%d}"
-    return f"{', '.join(said)}; on {day}" + (" beside other programs" if found.is_disturbed else "")
+    when = tr("on {day} beside other programs", day=day) if found.is_disturbed else tr("on {day}", day=day)
+    return f"{', '.join(said)}; {when}"
 
 
 def catalogue_facts(fit: Fit) -> list[tuple[str, str | None]]:
     """Return the lines on a model that is not here."""
     count = None if fit.num_parameters is None else f"{fit.num_parameters / 1e9:.3g}B"
-    weights = None if fit.weights_bytes is None else "about " + format_bytes(fit.weights_bytes)
+    weights = None if fit.weights_bytes is None else tr("about {size}", size=format_bytes(fit.weights_bytes))
+    trained = None if fit.trained_context_tokens is None else tr("{number} tokens", number=fit.trained_context_tokens)
     return [
         ("name", fit.name),
-        ("state", f"not installed; get it with: appliance pull {fit.name}"),
+        ("state", tr("not installed; get it with: appliance pull {name}", name=fit.name)),
         ("from", fit.reference),
         ("parameters", count),
         ("quantization", fit.quantization),
         ("weights", weights),
-        ("trained context", None if fit.trained_context_tokens is None else f"{fit.trained_context_tokens} tokens"),
+        ("trained context", trained),
         ("licence", fit.licence),
         *fit_facts(fit),
     ]
 
 
 def _verdict(fit: Fit) -> str:
-    budget = f"{format_bytes(fit.budget_bytes)} may be used now"
+    size = format_bytes(fit.budget_bytes)
     if fit.max_context_tokens is None:
-        return f"no; {budget}"
-    return f"with up to {fit.max_context_tokens} tokens of context; {budget}"
+        return tr("no; {size} may be used now", size=size)
+    longest = "with up to {number} tokens of context; {size} may be used now"
+    return tr(longest, number=fit.max_context_tokens, size=size)
 
 
 def _rounded(speed: float) -> str:

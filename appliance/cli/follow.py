@@ -5,6 +5,7 @@ import sys
 from appliance.client import Client
 from appliance.core.jobs import Job
 from appliance.core.units import format_seconds
+from appliance.words import tr
 
 from .comparison import comparison_of, comparison_text
 from .context import Context
@@ -26,7 +27,7 @@ def follow(context: Context, client: Client, job: Job) -> int:
     try:
         ended = _watch(context, client, job)
     except KeyboardInterrupt:
-        print(DETACHED.format(id=job.id), file=sys.stderr)
+        print(tr(DETACHED, id=job.id), file=sys.stderr)
         return INTERRUPTED
     if not context.is_json:
         _tell_end(ended)
@@ -43,7 +44,7 @@ def _watch(context: Context, client: Client, job: Job) -> Job:
             elif job.state == "running" and job.progress.text:
                 show(job.progress)
             elif job.state != shown_state and job.state in ("queued", "paused"):
-                print(f"{job.id} is {job.state}", file=sys.stderr)
+                print(tr("{id} is {state}", id=job.id, state=tr(job.state)), file=sys.stderr)
             shown_state = job.state
     return job
 
@@ -55,9 +56,9 @@ def _notes(job: Job) -> list[str]:
 
 
 def _tell_end(job: Job) -> None:
-    took = "" if job.duration_s is None else f" after {format_seconds(job.duration_s)}"
+    took = "" if job.duration_s is None else tr(" after {time}", time=format_seconds(job.duration_s))
     if job.error is None:
-        print(f"{job.id} is {job.state}{took}")
+        print(tr("{id} is {state}{took}", id=job.id, state=tr(job.state), took=took))
         for known in _notes(job):
             print(f"  {printable(known)}")
         if comparison := comparison_of(job):
@@ -66,8 +67,9 @@ def _tell_end(job: Job) -> None:
             print(printable(str(note)))
         elif made := model_made_by(job):
             loss = "" if made.quality is None else f", {loss_in_words(made.quality)}"
-            print(f"it made '{made.model}'{loss}; see: appliance models show {made.model}")
+            print(tr("it made '{model}'{loss}; see: appliance models show {model}", model=made.model, loss=loss))
         return
     for line in job.error.log[-MAX_LOG_LINES:]:
         print(f"  {printable(line)}", file=sys.stderr)
-    print(f"{job.id} failed{took}: {printable(job.error.message)}", file=sys.stderr)
+    failed = tr("{id} failed{took}", id=job.id, took=took)
+    print(f"{failed}: {printable(job.error.message)}", file=sys.stderr)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from appliance.core.hardware import Hardware
+from appliance.words import tr
 
 from .arguments import Group, add_command
 from .context import Context
@@ -42,9 +43,9 @@ def register(group: Group) -> None:
 def _run(arguments: argparse.Namespace, context: Context) -> int:
     if arguments.capture is not None:
         if context.is_json or arguments.bandwidth:
-            raise CommandError("--capture writes a text of its own; leave out --json and --bandwidth", WRONG_USAGE)
+            raise CommandError(tr("--capture writes a text of its own; leave out --json and --bandwidth"), WRONG_USAGE)
         if context.names_daemon:
-            raise CommandError("--capture reads the machine it runs on; leave out APPLIANCE_URL there", REFUSED)
+            raise CommandError(tr("--capture reads the machine it runs on; leave out APPLIANCE_URL there"), REFUSED)
         return _capture(arguments.capture)
     if context.names_daemon:
         client = context.client(read_timeout_s=_DAEMON_TIMEOUT_S)
@@ -84,9 +85,11 @@ def _capture(name: str) -> int:
             with path.open("x", encoding="utf-8") as file:
                 file.write(captured.text)
         except FileExistsError:
-            raise CommandError(f"{path} is there already and was left as it is; choose another name", REFUSED) from None
-    where = "" if name == "-" else f" in {name}"
-    removed = ", ".join(f"{number} {kind}" for kind, number in captured.num_removed.items()) or "nothing had to be"
-    print(f"{captured.num_files} files of this machine are{where}; taken out: {removed}.", file=sys.stderr)
-    print("Serial numbers and addresses were not read. Look through it before you publish it.", file=sys.stderr)
+            message = tr("{path} is there already and was left as it is; choose another name", path=path)
+            raise CommandError(message, REFUSED) from None
+    where = "" if name == "-" else tr(" in {name}", name=name)
+    removed = ", ".join(f"{number} {kind}" for kind, number in captured.num_removed.items()) or tr("nothing had to be")
+    said = "{number} files of this machine are{where}; taken out: {removed}."
+    print(tr(said, number=captured.num_files, where=where, removed=removed), file=sys.stderr)
+    print(tr("Serial numbers and addresses were not read. Look through it before you publish it."), file=sys.stderr)
     return DONE

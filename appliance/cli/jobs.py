@@ -9,6 +9,7 @@ import msgspec
 from appliance.client import Client
 from appliance.core.jobs import Job, JsonObject
 from appliance.core.units import format_seconds
+from appliance.words import tr
 
 from .arguments import Group, Run, add_command, add_parser, add_verb
 from .comparison import comparison_of, comparison_text
@@ -54,7 +55,7 @@ def _verb(action: Callable[[Client, str], Job]) -> Run:
         if context.is_json:
             print_json(job)
         else:
-            print(f"{job.id} is {job.state}")
+            print(tr("{id} is {state}", id=job.id, state=tr(job.state)))
         return DONE
 
     return run
@@ -67,12 +68,12 @@ def _list(arguments: argparse.Namespace, context: Context) -> int:
     elif jobs:
         print(table(HEADERS, map(_row, jobs)))
     else:
-        print("there is no job")
+        print(tr("there is no job"))
     return DONE
 
 
 def _row(job: Job) -> tuple[str, ...]:
-    return (job.id, job.kind, _subject(job), job.state, _progress(job), _time(job.created_s) or "")
+    return (job.id, job.kind, _subject(job), tr(job.state), _progress(job), _time(job.created_s) or "")
 
 
 def _follow(arguments: argparse.Namespace, context: Context) -> int:
@@ -98,13 +99,13 @@ def _facts(job: Job) -> list[tuple[str, str | None]]:
     facts = [
         ("id", job.id),
         ("kind", job.kind),
-        ("state", job.state),
+        ("state", tr(job.state)),
         ("progress", _progress(job)),
         ("asked for by", job.caller),
         ("arguments", _in_words(job.arguments)),
         ("created", _time(job.created_s)),
-        ("started", _time(job.started_s) or "not yet"),
-        ("ended", _time(job.ended_s) or "not yet"),
+        ("started", _time(job.started_s) or tr("not yet")),
+        ("ended", _time(job.ended_s) or tr("not yet")),
     ]
     if job.error is not None:
         facts.append(("error", job.error.message))
@@ -136,11 +137,11 @@ def _progress(job: Job) -> str:
     """Return how far a job is, or how long one took that has ended."""
     counts = _counts(job)
     if job.ended_s is not None:
-        took = None if job.duration_s is None else f"took {format_seconds(job.duration_s)}"
+        took = None if job.duration_s is None else tr("took {time}", time=format_seconds(job.duration_s))
         return ", ".join(filter(None, (counts, took))) or "-"
     ratio = f" {job.progress.done / job.progress.total:.0%}" if job.progress.total and not counts else ""
     left_s = job.progress.left_s if job.state == "running" else None
-    left = None if left_s is None else f"{format_seconds(max(1, round(left_s)))} left"
+    left = None if left_s is None else tr("{time} left", time=format_seconds(max(1, round(left_s))))
     return ", ".join(filter(None, ((job.progress.text + ratio).strip(), counts, left))) or "-"
 
 
@@ -149,8 +150,8 @@ def _counts(job: Job) -> str | None:
     progress = job.progress
     if progress.unit != "requests" or not progress.total:
         return None
-    failed = f", {progress.num_failed} failed" if progress.num_failed else ""
-    return f"{progress.done:.0f} of {progress.total:.0f} requests{failed}"
+    asked = tr("{done:.0f} of {total:.0f} requests", done=progress.done, total=progress.total)
+    return asked + (tr(", {number} failed", number=progress.num_failed) if progress.num_failed else "")
 
 
 def _time(seconds: float | None) -> str | None:

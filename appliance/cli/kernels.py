@@ -4,6 +4,7 @@ import argparse
 
 from appliance.core.kernels import CompiledModel, KernelSpeed
 from appliance.core.units import format_bytes
+from appliance.words import tr
 
 from .arguments import Group, add_command, add_parser
 from .context import Context
@@ -78,16 +79,16 @@ def _list(arguments: argparse.Namespace, context: Context) -> int:
     elif compiled:
         print(table(HEADERS, map(_row, compiled), right=HEADERS[4:8]))
     else:
-        print("nothing is compiled; make a model ready: appliance kernels compile NAME")
+        print(tr("nothing is compiled; make a model ready: appliance kernels compile NAME"))
     return DONE
 
 
 def _row(compiled: CompiledModel) -> tuple[str, ...]:
     possible = (
-        ("old", not compiled.is_current),
-        (f"{compiled.bits} bits", compiled.bits != 8),
-        (f"{compiled.num_tuned} tuned", compiled.num_tuned > 0),
-        ("compiled at each start: no linker", not compiled.has_step),
+        (tr("old"), not compiled.is_current),
+        (tr("{number} bits", number=compiled.bits), compiled.bits != 8),
+        (tr("{number} tuned", number=compiled.num_tuned), compiled.num_tuned > 0),
+        (tr("compiled at each start: no linker"), not compiled.has_step),
     )
     marks = [mark for mark, is_set in possible if is_set]
     return (
@@ -115,7 +116,7 @@ def _clean(arguments: argparse.Namespace, context: Context) -> int:
     if context.is_json:
         print_json(cleaned)
     elif cleaned.num_removed:
-        print(f"{format_bytes(cleaned.freed_bytes)} freed")
+        print(tr("{size} freed", size=format_bytes(cleaned.freed_bytes)))
     else:
-        print("there is nothing that is not used")
+        print(tr("there is nothing that is not used"))
     return DONE

@@ -3,6 +3,7 @@
 import argparse
 
 from appliance.core.caller import SCOPES
+from appliance.words import tr
 
 from .arguments import Group, add_command, add_parser
 from .context import Context
@@ -71,7 +72,7 @@ def _create(arguments: argparse.Namespace, context: Context) -> int:
         print_json(created)
     else:
         url = context.client().url
-        print(HOW_TO_USE.format(key=created.key, name=created.name, scope=created.scope, url=url))
+        print(tr(HOW_TO_USE, key=created.key, name=created.name, scope=created.scope, url=url))
     return DONE
 
 
@@ -85,7 +86,7 @@ def _list(arguments: argparse.Namespace, context: Context) -> int:
         rows = [(key.name, key.scope, " ".join(map("=".join, key.options.items()))) for key in keys]
         print(table(("NAME", "SCOPE", "OPTIONS"), rows))
     else:
-        print("there is no key: only this machine may ask; 'appliance keys create NAME' makes one")
+        print(tr("there is no key: only this machine may ask; 'appliance keys create NAME' makes one"))
     return DONE
 
 
@@ -96,5 +97,5 @@ def _revoke(arguments: argparse.Namespace, context: Context) -> int:
     if context.is_json:
         print_json({"name": arguments.name, "is_revoked": True})
     else:
-        print(f"the key '{arguments.name}' is not valid any more")
+        print(tr("the key '{name}' is not valid any more", name=arguments.name))
     return DONE

@@ -9,6 +9,7 @@ import msgspec
 
 from appliance.client import Client
 from appliance.core.feed import LOG_LEVELS, LogLevel, LogLine
+from appliance.words import tr
 
 from .arguments import Group, add_command
 from .context import Context
@@ -31,7 +32,7 @@ def register(group: Group) -> None:
     """Add the command."""
     parser = add_command(group, "logs", _run, "show the daemon's log", DESCRIPTION, EXAMPLES)
     parser.add_argument("-f", "--follow", action="store_true", help="go on with the lines that come; Ctrl-C ends it")
-    help_ = f"how many lines (default: {DEFAULT_LINES})"
+    help_ = tr("how many lines (default: {number})", number=DEFAULT_LINES)
     parser.add_argument("-n", "--last", type=int, default=DEFAULT_LINES, metavar="N", help=help_)
     parser.add_argument("--level", choices=LOG_LEVELS, default="info", help="lines from this level up (default: info)")
 

@@ -4,6 +4,7 @@ import msgspec
 
 from appliance.core.admin import ModelLoss
 from appliance.core.jobs import Job, KeptModel
+from appliance.words import tr
 
 _UNNOTICEABLE_RATIO = 0.0005
 
@@ -19,8 +20,8 @@ def model_made_by(job: Job) -> KeptModel | None:
 def loss_in_words(loss: ModelLoss) -> str:
     """Return the one figure that the quality gate goes by."""
     if loss.loss_ratio < _UNNOTICEABLE_RATIO:
-        return "no worse than the original"
-    return f"{loss.loss_ratio:.1%} worse than the original"
+        return tr("no worse than the original")
+    return tr("{ratio:.1%} worse than the original", ratio=loss.loss_ratio)
 
 
 def loss_facts(loss: ModelLoss | None) -> list[tuple[str, str | None]]:
@@ -29,13 +30,14 @@ def loss_facts(loss: ModelLoss | None) -> list[tuple[str, str | None]]:
         return []
     figures = [loss_in_words(loss)]
     if loss.perplexity is not None and loss.reference_perplexity is not None:
-        figures.append(f"perplexity {loss.perplexity:.4g}, was {loss.reference_perplexity:.4g}")
+        now, before = loss.perplexity, loss.reference_perplexity
+        figures.append(tr("perplexity {now:.4g}, was {before:.4g}", now=now, before=before))
     if loss.kl_mean is not None and loss.kl_p99 is not None:
-        figures.append(f"divergence {loss.kl_mean:.3g} (99 %: {loss.kl_p99:.3g})")
+        figures.append(tr("divergence {mean:.3g} (99 %: {most:.3g})", mean=loss.kl_mean, most=loss.kl_p99))
     if loss.top1_agreement_ratio is not None:
-        figures.append(f"same first choice {loss.top1_agreement_ratio:.1%}")
+        figures.append(tr("same first choice {ratio:.1%}", ratio=loss.top1_agreement_ratio))
     if loss.cosine_mean is not None and loss.cosine_min is not None:
-        figures.append(f"cosine {loss.cosine_mean:.4f} (least {loss.cosine_min:.4f})")
+        figures.append(tr("cosine {mean:.4f} (least {least:.4f})", mean=loss.cosine_mean, least=loss.cosine_min))
     if loss.ranking_agreement_ratio is not None:
-        figures.append(f"same ranking {loss.ranking_agreement_ratio:.1%}")
+        figures.append(tr("same ranking {ratio:.1%}", ratio=loss.ranking_agreement_ratio))
     return [("quantized as", loss.method or None), ("quality", ", ".join(figures))]

@@ -9,6 +9,7 @@ from typing import Any
 import appliance
 from appliance.client import ClientError, NoDaemon
 from appliance.core.caller import SCOPES
+from appliance.words import tr
 
 from .arguments import Group, add_command
 from .context import Context
@@ -30,7 +31,7 @@ APPLIANCE_URL=http://box.local:8484 APPLIANCE_API_KEY=sk-... appliance mcp
 REQUIREMENT = "mcp>=2.3,<3"
 MISSING = """\
 the MCP SDK is not installed, since nothing else here needs the web framework that it brings; install it with: \
-python3 -m pip --python {python} install '{requirement}'\
+sh installer/install.sh --with mcp, which later runs keep, or: python3 -m pip --python {python} install '{requirement}'\
 """
 INSTRUCTIONS = """\
 This is a machine that runs language models for its owner. Ask for status first. Loading a model can take another one \
@@ -48,7 +49,7 @@ def _run(_: argparse.Namespace, context: Context) -> int:
         from mcp.server.mcpserver import MCPServer
         from mcp.types import ToolAnnotations
     except ImportError as error:
-        raise CommandError(MISSING.format(python=sys.executable, requirement=REQUIREMENT)) from error
+        raise CommandError(tr(MISSING, python=sys.executable, requirement=REQUIREMENT)) from error
     client = context.client()
     # Refused here in a sentence: a client would show a wrong key as a tool that fails each time
     allowed = SCOPES.index(scope_of(client))

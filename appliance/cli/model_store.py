@@ -5,6 +5,7 @@ from datetime import datetime
 
 from appliance.core.store import CollectedGarbage, GarbageItem, ModelVersion, ModelVersions
 from appliance.core.units import format_bytes
+from appliance.words import tr
 
 from .arguments import Group, add_command
 from .context import Context
@@ -84,10 +85,10 @@ def _alias(arguments: argparse.Namespace, context: Context) -> int:
     if context.is_json:
         print_json(model)
     else:
-        again = f", version {model.version}" if model.version > 1 else ""
-        print(f"'{model.name}' is '{arguments.name}' now{again}")
+        again = tr(", version {version}", version=model.version) if model.version > 1 else ""
+        print(tr("'{alias}' is '{name}' now{again}", alias=model.name, name=arguments.name, again=again))
         if model.name_note is not None:
-            print(f"note: {model.name_note}")
+            print(tr("note: {note}", note=model.name_note))
     return DONE
 
 
@@ -104,7 +105,7 @@ def _rollback(arguments: argparse.Namespace, context: Context) -> int:
     versions = daemon_or_files(context).roll_back(arguments.name, arguments.to)
     if not context.is_json:
         current = next(version for version in versions.versions if version.is_current)
-        print(f"'{versions.model}' is version {current.number} again")
+        print(tr("'{model}' is version {number} again", model=versions.model, number=current.number))
     _show_versions(versions, context)
     return DONE
 
@@ -134,7 +135,7 @@ def _gc(arguments: argparse.Namespace, context: Context) -> int:
     from .offline import daemon_or_files
 
     if arguments.keep_versions is not None and not 0 <= arguments.keep_versions <= 1000:
-        raise CommandError("--keep-versions is a number from 0 to 1000", WRONG_USAGE)
+        raise CommandError(tr("--keep-versions is a number from 0 to 1000"), WRONG_USAGE)
     store = daemon_or_files(context)
     collected = store.collect_garbage(is_dry_run=arguments.dry_run, keep_versions=arguments.keep_versions)
     if context.is_json:
@@ -147,24 +148,21 @@ def _gc(arguments: argparse.Namespace, context: Context) -> int:
 
 
 def _garbage_row(item: GarbageItem) -> tuple[str, ...]:
-    return (_KINDS[item.kind], item.name, format_bytes(item.size_bytes) if item.size_bytes else "-")
+    return (tr(_KINDS[item.kind]), item.name, format_bytes(item.size_bytes) if item.size_bytes else "-")
 
 
 def _sum_of(collected: CollectedGarbage) -> str:
-    unreadable = ""
-    if collected.num_unreadable:
-        unreadable = (
-            f"; {collected.num_unreadable} manifests cannot be read, so every copy stays (appliance doctor says more)"
-        )
+    unreadable = "; {number} manifests cannot be read, so every copy stays (appliance doctor says more)"
+    rest = tr(unreadable, number=collected.num_unreadable) if collected.num_unreadable else ""
     if not collected.items:
-        return "nothing to delete" + unreadable
+        return tr("nothing to delete") + rest
     size = format_bytes(collected.size_bytes)
-    return (f"{size} would be freed" if collected.is_dry_run else f"{size} freed") + unreadable
+    return tr("{size} would be freed" if collected.is_dry_run else "{size} freed", size=size) + rest
 
 
 def _scrub(arguments: argparse.Namespace, context: Context) -> int:
     if arguments.limit is not None and arguments.limit <= 0:
-        raise CommandError("--limit is a number of megabytes a second above 0", WRONG_USAGE)
+        raise CommandError(tr("--limit is a number of megabytes a second above 0"), WRONG_USAGE)
     client = context.client()
     max_bytes_per_s = None if arguments.limit is None else arguments.limit * 1e6
     job = client.scrub(arguments.name, max_bytes_per_s)
@@ -173,5 +171,5 @@ def _scrub(arguments: argparse.Namespace, context: Context) -> int:
     if context.is_json:
         print_json(job)
     else:
-        print(f"{job.id} is {job.state}; follow it: appliance jobs follow {job.id}")
+        print(tr("{id} is {state}; follow it: appliance jobs follow {id}", id=job.id, state=tr(job.state)))
     return DONE

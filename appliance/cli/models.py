@@ -8,6 +8,7 @@ import msgspec
 
 from appliance.core.admin import AddModel, InstalledModel, Removed
 from appliance.core.units import format_bytes
+from appliance.words import tr
 
 from . import adapters, catalogue, convert, find_models, model_store, pull
 from .arguments import Group, Parser, Run, add_command, add_parser
@@ -39,6 +40,9 @@ Make a GGUF file, or a folder with an ONNX graph or safetensors, a model of this
 checked and remembered where they are, without a copy; they must stay there, and the daemon must be able to read them.
 With --copy they are copied into the appliance's own folder.
 
+A GGUF model that reads pictures or sound does so through a second file, its projector (mmproj-*.gguf). One that lies
+beside the model and is its own by its name comes along; --projector names another, or none.
+
 A folder is what onnxruntime-genai's exporter writes, or a download in the layout of transformers.js. Of several graphs
 in it, the one that suits a processor best is taken (4-bit weights, else 8-bit, else 32-bit floats); naming a .onnx file
 chooses that one. A folder of safetensors is what Hugging Face keeps of Llama, Mistral, Qwen2 and Qwen3; it is quantized
@@ -52,6 +56,7 @@ ADD_EXAMPLES = """
 appliance models add qwen3-0.6b-q8_0.gguf
 appliance models add model.gguf --name my/model:v2
 appliance models add /media/stick/model.gguf --copy
+appliance models add model.gguf --projector mmproj-model-f16.gguf
 appliance models add ~/Downloads/Qwen3-0.6B-ONNX
 appliance models add Qwen3-0.6B-ONNX/model_int8.onnx --name qwen3:int8
 """
@@ -73,6 +78,8 @@ def register(group: Group) -> None:
         "--name", metavar="NAME", help="[publisher/]name[:tag] (default: from the file's or folder's name)"
     )
     add.add_argument("--copy", action="store_true", help="copy the files into the appliance's folder")
+    help_ = "the file through which it reads pictures or sound (default: one beside it that is its own), or none"
+    add.add_argument("--projector", metavar="PATH", help=help_)
     help_ = "take the name from another model, which stays as a version of it (appliance models versions)"
     add.add_argument("--replace", action="store_true", help=help_)
     _add_verb(commands, "show", _show, "show what is known of a model", SHOW_DESCRIPTION)
@@ -116,15 +123,15 @@ def _row(model: InstalledModel) -> tuple[str, ...]:
     tokens = model.context_tokens or model.trained_context_tokens
     flags = (("default", model.is_default), ("pinned", model.is_pinned), ("damaged", model.problems))
     marks = [mark for mark, is_set in flags if is_set]
-    marks += [f"alias of {model.alias_of}"] if model.alias_of else []
+    marks += [tr("alias of {name}", name=model.alias_of)] if model.alias_of else []
     return (
         model.name,
         format_bytes(model.size_bytes),
         count(model.num_parameters),
         model.quantization or "-",
         str(tokens or "-"),
-        model.state,
-        ", ".join(marks),
+        tr(model.state),
+        ", ".join(map(tr, marks)),
     )
 
 
@@ -132,16 +139,22 @@ def _add(arguments: argparse.Namespace, context: Context) -> int:
     from .offline import daemon_or_files
 
     path = str(arguments.file.expanduser().absolute())
-    order = AddModel(path=path, name=arguments.name, copy=arguments.copy, replace=arguments.replace)
+    projector = arguments.projector
+    if projector not in (None, "none"):
+        projector = str(Path(projector).expanduser().absolute())
+    order = AddModel(
+        path=path, name=arguments.name, copy=arguments.copy, replace=arguments.replace, projector=projector
+    )
     events = daemon_or_files(context).adopt(order)
     model = show_progress(events, is_json=context.is_json)
     if not context.is_json:
         if model.choice is not None:
             print(model.choice)
         is_talking = "completion" in model.capabilities
-        print(f"added '{model.name}'" + (f"; chat with it: appliance run {model.name}" if is_talking else ""))
+        chat = tr("; chat with it: appliance run {name}", name=model.name) if is_talking else ""
+        print(tr("added '{name}'", name=model.name) + chat)
         if model.name_note is not None:
-            print(f"note: {model.name_note}")
+            print(tr("note: {note}", note=model.name_note))
     return DONE
 
 
@@ -163,19 +176,20 @@ def _show(arguments: argparse.Namespace, context: Context) -> int:
 def _facts(model: InstalledModel) -> list[tuple[str, str | None]]:
     added = None if model.added_s is None else f"{datetime.fromtimestamp(model.added_s).astimezone():%Y-%m-%d %H:%M}"
     notes = [note for note, is_set in (("default", model.is_default), ("pinned", model.is_pinned)) if is_set]
-    trained = None if model.trained_context_tokens is None else f"{model.trained_context_tokens} tokens"
+    needed = None if model.estimated_bytes is None else tr("about {size}", size=format_bytes(model.estimated_bytes))
+    trained, here = map(_tokens, (model.trained_context_tokens, model.context_tokens))
     facts = [
         ("name", model.name),
-        ("state", ", ".join([model.state, *notes])),
+        ("state", ", ".join(map(tr, [model.state, *notes]))),
         ("architecture", model.architecture),
         ("parameters", None if model.num_parameters is None else count(model.num_parameters)),
         ("quantization", model.quantization),
         ("trained context", trained),
-        ("context here", f"{model.context_tokens} tokens" if model.context_tokens else "chosen when it is loaded"),
+        ("context here", here or tr("chosen when it is loaded")),
         ("can", ", ".join(model.capabilities) or None),
         *([("runs on", _way(model))] if model.backend is not None else []),
         ("size on disk", format_bytes(model.size_bytes)),
-        ("memory needed", None if model.estimated_bytes is None else "about " + format_bytes(model.estimated_bytes)),
+        ("memory needed", needed),
         ("licence", model.licence),
         ("file", model.path),
         ("digest", model.digest),
@@ -187,6 +201,10 @@ def _facts(model: InstalledModel) -> list[tuple[str, str | None]]:
     facts += loss_facts(model.quality)
     facts += [("the name", model.name_note)] if model.name_note else []
     return facts + [("damaged", problem) for problem in model.problems] + [("why so", reason) for reason in reasons]
+
+
+def _tokens(number: int | None) -> str | None:
+    return tr("{number} tokens", number=number) if number else None
 
 
 def _way(model: InstalledModel) -> str:
@@ -202,22 +220,22 @@ def _remove(arguments: argparse.Namespace, context: Context) -> int:
     if context.is_json:
         print_json(removed)
     else:
-        print(f"removed '{removed.name}'; {_what_is_left(removed)}")
+        print(tr("removed '{name}'; {rest}", name=removed.name, rest=_what_is_left(removed)))
     return DONE
 
 
 def _what_is_left(removed: Removed) -> str:
     if removed.kept_path is not None:
-        return f"its file stays where it is: {printable(removed.kept_path)}"
+        return tr("its file stays where it is: {path}", path=printable(removed.kept_path))
     if removed.freed_bytes == 0:
-        return "its files stay, as another model is made of the same"
-    return f"{format_bytes(removed.freed_bytes)} freed"
+        return tr("its files stay, as another model is made of the same")
+    return tr("{size} freed", size=format_bytes(removed.freed_bytes))
 
 
 def _load(arguments: argparse.Namespace, context: Context) -> int:
     model = show_progress(context.client().load(arguments.name), is_json=context.is_json)
     if not context.is_json:
-        print(f"'{model.name}' is in memory")
+        print(tr("'{name}' is in memory", name=model.name))
     return DONE
 
 
@@ -226,7 +244,7 @@ def _unload(arguments: argparse.Namespace, context: Context) -> int:
     if context.is_json:
         print_json({"model": arguments.name, "is_unloaded": True})
     else:
-        print(f"'{arguments.name}' is out of memory; the next request for it loads it again")
+        print(tr("'{name}' is out of memory; the next request for it loads it again", name=arguments.name))
     return DONE
 
 
@@ -236,5 +254,6 @@ def _pin(arguments: argparse.Namespace, context: Context) -> int:
     if context.is_json:
         print_json({"model": arguments.name, "is_pinned": is_pinned})
     else:
-        print(f"'{arguments.name}' " + ("stays in memory" if is_pinned else "may leave memory when it is idle"))
+        said = "'{name}' stays in memory" if is_pinned else "'{name}' may leave memory when it is idle"
+        print(tr(said, name=arguments.name))
     return DONE

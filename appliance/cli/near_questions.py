@@ -7,6 +7,7 @@ import msgspec
 
 from appliance.client import Client
 from appliance.service.answers.near import numbers_in
+from appliance.words import tr
 
 from .exits import WRONG_USAGE, CommandError
 
@@ -37,11 +38,11 @@ def read_pairs(lines: Sequence[str]) -> list[Pair]:
     for number, line in enumerate(lines, 1):
         parts = [part.strip() for part in line.split("\t")]
         if len(parts) != 3 or parts[2] not in ("same", "different"):
-            message = f"line {number} is not 'QUESTION <tab> QUESTION <tab> same|different': {line[:80]}"
-            raise CommandError(message, WRONG_USAGE)
+            message = "line {number} is not 'QUESTION <tab> QUESTION <tab> same|different': {line}"
+            raise CommandError(tr(message, number=number, line=line[:80]), WRONG_USAGE)
         pairs.append(Pair(parts[0], parts[1], parts[2] == "same"))
     if len({pair.is_same for pair in pairs}) < 2:
-        raise CommandError("the file needs pairs of both kinds, 'same' and 'different'", WRONG_USAGE)
+        raise CommandError(tr("the file needs pairs of both kinds, 'same' and 'different'"), WRONG_USAGE)
     return pairs
 
 
@@ -68,13 +69,16 @@ def advice(judged: Sequence[Judged], model: str) -> str:
     """Return what to do: the lowest threshold that confuses next to nothing, or to leave it alone."""
     good = [each for each in judged if each.wrong_ratio <= MAX_WRONG_RATIO and each.hit_ratio > 0]
     if not good:
-        return "no threshold finds equal questions without confusing others: leave cache.semantic_model alone"
+        return tr("no threshold finds equal questions without confusing others: leave cache.semantic_model alone")
     best = max(good, key=lambda each: (each.hit_ratio, each.threshold))
-    return (
-        f"a threshold of {best.threshold:.2f} would answer {best.hit_ratio:.0%} of the equal questions from the cache "
-        f"and {best.wrong_ratio:.0%} of the different ones wrongly; to use it:\n"
-        f'  [cache]\n  semantic_model = "{model}"\n  semantic_threshold = {best.threshold:.2f}'
+    found = tr(
+        "a threshold of {threshold:.2f} would answer {right:.0%} of the equal questions from the cache and "
+        "{wrong:.0%} of the different ones wrongly; to use it:",
+        threshold=best.threshold,
+        right=best.hit_ratio,
+        wrong=best.wrong_ratio,
     )
+    return f'{found}\n  [cache]\n  semantic_model = "{model}"\n  semantic_threshold = {best.threshold:.2f}'
 
 
 def _similarity(pair: Pair, first: list[float], second: list[float]) -> float:

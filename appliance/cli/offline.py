@@ -19,6 +19,7 @@ from appliance.ops.keys import KeyStore
 from appliance.service.adoption import Adoption
 from appliance.service.installed import Installed, name_of
 from appliance.service.store_views import origin_of
+from appliance.words import tr
 from models.manifest import ModelManifest
 from models.store.store import ModelStore
 
@@ -35,7 +36,7 @@ def daemon_or_files(context: Context) -> "Client | Offline":
     client = context.client()
     if context.names_daemon or client.is_healthy():
         return client
-    _act_as_owner(context.home)
+    act_as_owner(context.home)
     return Offline(context)
 
 
@@ -81,7 +82,7 @@ class Offline(OfflineCatalogue, OfflineStore):
     def _adopted(self, manifest: ModelManifest) -> Iterator[Progress]:
         adoption, name = Adoption(probe(), is_on=self._settings.engine.kernels == "auto"), name_of(manifest)
         for ratio in adoption.steps(name, self._installed.artefact(name), manifest.details):
-            yield Progress(text="compiling for this processor", done=ratio, total=1.0, unit="ratio")
+            yield Progress(text=tr("compiling for this processor"), done=ratio, total=1.0, unit="ratio")
 
     def remove(self, name: str) -> Removed:
         """Forget an installed model and delete what only it used."""
@@ -103,7 +104,7 @@ class Offline(OfflineCatalogue, OfflineStore):
         self._keys.revoke(name)
 
 
-def _act_as_owner(home: Path) -> None:
+def act_as_owner(home: Path) -> None:
     """As root, go on as the user to whom the state belongs: the daemon could not read what root writes."""
     if os.geteuid() != 0 or not home.exists():
         return
@@ -115,4 +116,4 @@ def _act_as_owner(home: Path) -> None:
 
 
 def _unplanned(model: str, manifest: ModelManifest, variant: str | None) -> LoadPlan:
-    raise ApplianceError("without a daemon it is not known how this model would be run")
+    raise ApplianceError(tr("without a daemon it is not known how this model would be run"))

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from appliance.core.admin import InstalledModel
+from appliance.words import tr
 
 
 def origin_facts(model: InstalledModel) -> list[tuple[str, str | None]]:
@@ -11,7 +12,8 @@ def origin_facts(model: InstalledModel) -> list[tuple[str, str | None]]:
     if model.alias_of is not None:
         facts.append(("alias of", model.alias_of))
     if model.version > 1:
-        facts.append(("version", f"{model.version}; the former ones: appliance models versions {model.name}"))
+        version = "{number}; the former ones: appliance models versions {name}"
+        facts.append(("version", tr(version, number=model.version, name=model.name)))
     came = model.provenance
     if came is None:
         return facts
@@ -21,6 +23,6 @@ def origin_facts(model: InstalledModel) -> list[tuple[str, str | None]]:
     facts += [("licence there", came.licence)] if came.licence else []
     facts.append(("fetched", f"{datetime.fromtimestamp(came.fetched_s).astimezone():%Y-%m-%d %H:%M}"))
     for file in came.files:
-        stated = "as the source states" if file.is_stated else "measured here; the source states none"
+        stated = tr("as the source states") if file.is_stated else tr("measured here; the source states none")
         facts.append(("fetched file", f"{file.name}: sha256 {file.sha256}, {stated}"))
     return facts

@@ -4,6 +4,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from appliance.words import tr
+from appliance.words.width import ljust, rjust, width_of
+
 _CONTROLS = {code: None for code in (*range(32), 127, *range(128, 160)) if chr(code) not in "\n\t"}
 
 
@@ -18,13 +21,16 @@ def print_json(value: object) -> None:
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> str:
-    """Return rows below their headers in aligned columns; those named in `right` are aligned at their right end."""
-    cells = [list(headers), *([_cell(value) for value in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    """Return rows below their headers in aligned columns; those named in `right` are aligned at their right end.
+
+    Headers are English here, and in the language of the person when they are printed.
+    """
+    cells = [[tr(header) for header in headers], *([_cell(value) for value in row] for row in rows)]
+    widths = [max(map(width_of, column)) for column in zip(*cells, strict=True)]
     lines = []
     for row in cells:
         padded = [
-            value.rjust(width) if header in right else value.ljust(width)
+            rjust(value, width) if header in right else ljust(value, width)
             for value, width, header in zip(row, widths, headers, strict=True)
         ]
         lines.append("  ".join(padded).rstrip())
@@ -32,10 +38,10 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence
 
 
 def fields(pairs: Iterable[tuple[str, str | None]]) -> str:
-    """Return `name  value` lines with aligned values; None is what is not known."""
-    known = [(name, _cell(value or "unknown")) for name, value in pairs]
-    width = max(len(name) for name, _ in known)
-    return "\n".join(f"{name.ljust(width)}  {value}".rstrip() for name, value in known)
+    """Return `name  value` lines with aligned values; None is what is not known. Names are English, as in `table`."""
+    known = [(tr(name), _cell(value or tr("unknown"))) for name, value in pairs]
+    width = max(width_of(name) for name, _ in known)
+    return "\n".join(f"{ljust(name, width)}  {value}".rstrip() for name, value in known)
 
 
 def _cell(value: str) -> str:

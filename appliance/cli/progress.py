@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from appliance.core.admin import Done, InstalledModel, Progress
 from appliance.core.jobs import JobProgress
 from appliance.core.units import format_bytes, format_seconds
+from appliance.words import tr
 
 from .output import print_json, printable
 
@@ -77,13 +78,17 @@ def _bar() -> Iterator[Show]:
 def _amount(step: Step, *, says_left: bool = True) -> str:
     """Return how far the step is, nothing for one that cannot tell."""
     if step.unit == "bytes":
-        parts = [format_bytes(step.done) + (f" of {format_bytes(step.total)}" if step.total else "")]
+        part = format_bytes(step.done)
+        parts = [tr("{part} of {whole}", part=part, whole=format_bytes(step.total)) if step.total else part]
         if isinstance(step, JobProgress) and step.rate is not None:
             parts.append(f"{format_bytes(step.rate)}/s")
             if says_left and step.left_s is not None:
-                parts.append(f"{format_seconds(max(1, round(step.left_s)))} left")
+                parts.append(tr("{time} left", time=format_seconds(max(1, round(step.left_s)))))
         return ", ".join(parts)
     if step.unit != "ratio":
-        failed = f", {step.num_failed} failed" if isinstance(step, JobProgress) and step.num_failed else ""
-        return f"{step.done:.0f}" + (f" of {step.total:.0f}" if step.total else "") + f" {printable(step.unit)}{failed}"
+        part = f"{step.done:.0f}"
+        done = tr("{part} of {whole}", part=part, whole=f"{step.total:.0f}") if step.total else part
+        num_failed = step.num_failed if isinstance(step, JobProgress) else 0
+        failed = tr(", {number} failed", number=num_failed) if num_failed else ""
+        return f"{done} {printable(step.unit)}{failed}"
     return f"{step.done / step.total:.0%}" if step.total else ""

@@ -1,12 +1,14 @@
 """`appliance ps`: what the daemon does at this moment."""
 
 import argparse
+from collections.abc import Iterator
 
 import msgspec
 
 from appliance.client import Client, ClientError
 from appliance.core.admin import LoadedModelStatus, MachineStatus, RecentFigures, Requests, RequestStatus, Status
 from appliance.core.units import format_bytes, format_seconds
+from appliance.words import counted, tr
 
 from .arguments import Group, add_command
 from .context import Context
@@ -57,42 +59,55 @@ def _requests(client: Client) -> Requests | None:
 
 
 def _lines(status: Status) -> list[str]:
-    machine = status.machine
-    readiness = "ready" if status.is_ready else f"not ready: {status.not_ready_reason}"
-    free, total = format_bytes(machine.memory_available_bytes), format_bytes(machine.memory_total_bytes)
-    lines = [
-        f"{status.state} at {status.url} for {format_seconds(status.uptime_s)}, {printable(readiness)}",
-        f"{status.num_running} running, {status.num_waiting} waiting; "
-        f"CPU {machine.cpu_busy_ratio:.0%} busy{_vitals(machine)}, {free} of {total} memory free",
-        *([f"working at {machine.easing.work_ratio:.0%}: {machine.easing.reason}"] if machine.easing.reason else []),
-        "",
-    ]
+    lines = [*_summary(status), ""]
     if not status.models:
-        return [*lines, f"no model is in memory; a request for one loads it ({status.default_model} by default)"]
+        nothing = "no model is in memory; a request for one loads it ({default} by default)"
+        return [*lines, tr(nothing, default=status.default_model)]
     lines.append(table(HEADERS, map(_row, status.models), right=HEADERS[3:7]))
+    for model in status.models:
+        if model.device_problem is not None:
+            problem = printable(model.device_problem)
+            lines.append(tr("{name} is not computed where it was planned: {problem}", name=model.name, problem=problem))
     why = [(model.name, model.reason if model.state == "failed" else model.choice) for model in status.models]
-    elsewhere = [(each.name, each.device_problem) for each in status.models if each.device_problem is not None]
-    lines += [f"{name} is not computed where it was planned: {printable(problem)}" for name, problem in elsewhere]
     return lines + [f"{name}: {printable(reason)}" for name, reason in why if reason]
 
 
+def _summary(status: Status) -> Iterator[str]:
+    ready = tr("ready") if status.is_ready else tr("not ready: {reason}", reason=status.not_ready_reason)
+    state, time = tr(status.state), format_seconds(status.uptime_s)
+    yield tr("{state} at {url} for {time}, {ready}", state=state, url=status.url, time=time, ready=printable(ready))
+    machine = status.machine
+    requests = tr("{running} running, {waiting} waiting", running=status.num_running, waiting=status.num_waiting)
+    yield requests + tr(
+        "; CPU {busy:.0%} busy{vitals}, {free} of {total} memory free",
+        busy=machine.cpu_busy_ratio,
+        vitals=_vitals(machine),
+        free=format_bytes(machine.memory_available_bytes),
+        total=format_bytes(machine.memory_total_bytes),
+    )
+    if machine.easing.reason:
+        yield tr("working at {ratio:.0%}: {reason}", ratio=machine.easing.work_ratio, reason=machine.easing.reason)
+
+
 def _vitals(machine: MachineStatus) -> str:
-    celsius = "" if machine.temperature_celsius is None else f" at {machine.temperature_celsius:.0f} °C"
-    return celsius + ("" if machine.power_watts is None else f" with {machine.power_watts:.0f} W")
+    celsius, watts = machine.temperature_celsius, machine.power_watts
+    heat = "" if celsius is None else tr(" at {celsius:.0f} °C", celsius=celsius)
+    return heat + ("" if watts is None else tr(" with {watts:.0f} W", watts=watts))
 
 
 def _row(model: LoadedModelStatus) -> tuple[str, ...]:
     loading = f" {model.load_ratio:.0%}" if model.state == "loading" and model.load_ratio is not None else ""
-    unloads = "-" if model.expires_in_s is None else f"in {format_seconds(model.expires_in_s)}"
+    unloads = "-" if model.expires_in_s is None else tr("in {time}", time=format_seconds(model.expires_in_s))
+    layers = tr(" ({number} layers)", number=model.gpu_layers) if model.gpu_layers else ""
     return (
         model.name,
-        model.state + loading,
-        f"{model.backend} {model.device}" + (f" ({model.gpu_layers} layers)" if model.gpu_layers else ""),
+        tr(model.state) + loading,
+        f"{model.backend} {model.device}{layers}",
         format_bytes(model.memory_bytes),
         str(model.num_running),
         str(model.num_waiting),
         f"{model.tokens_per_s:.1f}",
-        "never (pinned)" if model.is_pinned else unloads,
+        tr("never (pinned)") if model.is_pinned else unloads,
     )
 
 
@@ -102,7 +117,7 @@ def _request_lines(requests: Requests) -> list[str]:
     if active:
         lines += ["", table(REQUEST_HEADERS, map(_request_row, active[:MAX_REQUESTS]), right=REQUEST_HEADERS[5:9])]
     if len(active) > MAX_REQUESTS:
-        lines.append(f"and {len(active) - MAX_REQUESTS} more; --json has all")
+        lines.append(tr("and {number} more; --json has all", number=len(active) - MAX_REQUESTS))
     return [*lines, "", _recent(requests.recent)] if requests.recent.num_requests else lines
 
 
@@ -112,7 +127,7 @@ def _request_row(request: RequestStatus) -> tuple[str, ...]:
         _shortened(request.caller),
         request.priority,
         _shortened(request.model),
-        request.state,
+        tr(request.state),
         "-" if request.prompt_tokens is None else str(request.prompt_tokens),
         "-" if request.cached_tokens is None else str(request.cached_tokens),
         str(request.completion_tokens),
@@ -126,12 +141,12 @@ def _shortened(name: str) -> str:
 
 
 def _recent(recent: RecentFigures) -> str:
-    plural = "" if recent.num_requests == 1 else "s"
-    figures = [f"last {recent.window_s / 60:.0f} min: {recent.num_requests} request{plural} answered"]
+    answered = counted(recent.num_requests, "1 request answered", "{number} requests answered")
+    figures = [tr("last {minutes:.0f} min: {answered}", minutes=recent.window_s / 60, answered=answered)]
     if recent.median_ttft_s is not None:
-        figures.append(f"first token after {format_seconds(recent.median_ttft_s)}")
+        figures.append(tr("first token after {time}", time=format_seconds(recent.median_ttft_s)))
     if recent.median_tokens_per_s is not None:
-        figures.append(f"{recent.median_tokens_per_s:.1f} tokens/s each (medians)")
+        figures.append(tr("{speed:.1f} tokens/s each (medians)", speed=recent.median_tokens_per_s))
     if recent.cached_ratio is not None:
-        figures.append(f"{recent.cached_ratio:.0%} of prompt tokens from the cache")
+        figures.append(tr("{ratio:.0%} of prompt tokens from the cache", ratio=recent.cached_ratio))
     return ", ".join(figures)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from appliance.core.pulls import PullModel
 from appliance.core.units import parse_bytes
+from appliance.words import tr
 
 from .arguments import Group, Parser, add_command
 from .context import Context
@@ -53,7 +54,7 @@ def _speed(text: str) -> int:
     try:
         return parse_bytes(text.strip().removesuffix("/s"))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no speed; write it as 10MB/s") from None
+        raise argparse.ArgumentTypeError(tr("{speed!r} is no speed; write it as 10MB/s", speed=text)) from None
 
 
 def _pull(arguments: argparse.Namespace, context: Context) -> int:
@@ -73,7 +74,7 @@ def _pull(arguments: argparse.Namespace, context: Context) -> int:
     if context.is_json:
         print_json(job)
     else:
-        print(DETACHED.format(id=job.id, state=job.state))
+        print(tr(DETACHED, id=job.id, state=tr(job.state)))
     return DONE
 
 

@@ -9,6 +9,7 @@ from appliance.client import Client
 from appliance.client.tasks import TaskNotification, TaskView
 from appliance.core.tasks import TaskState
 from appliance.core.units import format_seconds
+from appliance.words import tr
 
 from .arguments import Group, Run, add_command, add_parser, add_verb
 from .context import Context
@@ -47,7 +48,7 @@ def _verb(action: Callable[[Client, str], TaskView]) -> Run:
         if context.is_json:
             print_json(task)
         else:
-            print(f"{task.task_id} is {task.status}")
+            print(tr("{id} is {state}", id=task.task_id, state=task.status))
         return DONE
 
     return run
@@ -60,7 +61,7 @@ def _list(arguments: argparse.Namespace, context: Context) -> int:
     elif tasks:
         print(table(HEADERS, map(_row, tasks), right=("TRIES",)))
     else:
-        print("there is no task" if arguments.state is None else f"no task is {arguments.state}")
+        print(tr("there is no task") if arguments.state is None else tr("no task is {state}", state=arguments.state))
     return DONE
 
 
@@ -86,8 +87,8 @@ def _facts(task: TaskView) -> list[tuple[str, str | None]]:
         ("state", task.status),
         ("tries", str(task.num_tries)),
         ("created", _time(task.created_at)),
-        ("started", _time(task.started_at) or "not yet"),
-        ("ended", _time(task.ended_at) or "not yet"),
+        ("started", _time(task.started_at) or tr("not yet")),
+        ("ended", _time(task.ended_at) or tr("not yet")),
     ]
     if task.error is not None:
         facts.append(("error", printable(task.error.message)))

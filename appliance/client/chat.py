@@ -1,4 +1,4 @@
-"""A streamed chat answer, read from OpenAI's chunks: pieces of text, then one `ChatEnd`."""
+"""A streamed chat answer, read from OpenAI's chunks: pieces of text, thoughts and calls, then one `ChatEnd`."""
 
 from collections.abc import Iterable, Iterator
 
@@ -15,17 +15,57 @@ class ChatUsage(msgspec.Struct, frozen=True, kw_only=True):
     cached_tokens: int
 
 
+class ChatThought(msgspec.Struct, frozen=True):
+    """A piece of what the model thinks before it answers."""
+
+    text: str
+
+
+class ChatCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of a tool call, the `index`-th of its answer. The first one has `id` and `name`; `arguments` add up."""
+
+    index: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
 class ChatEnd(msgspec.Struct, frozen=True, kw_only=True):
-    """Which model answered, why it stopped, what it used and how fast it wrote, by the daemon's clock."""
+    """Which model answered, why it stopped, what it used and how fast it was, by the daemon's clock.
+
+    `queue_s` and `prefill_s` are the time until its place and from there to the first token. `cache` is what became of
+    the request in the response cache (`hit`, `miss`, `shared`, `bypass`), None where that is not told.
+    """
 
     model: str
     finish_reason: str | None
     usage: ChatUsage | None
     tokens_per_s: float | None = None
+    queue_s: float | None = None
+    prefill_s: float | None = None
+    cache: str | None = None
+
+
+ChatPart = str | ChatThought | ChatCall | ChatEnd
+
+
+class _Said(msgspec.Struct, frozen=True):
+    name: str | None = None
+    arguments: str = ""
+    input: str = ""
+
+
+class _Call(msgspec.Struct, frozen=True):
+    index: int = 0
+    id: str | None = None
+    function: _Said | None = None
+    custom: _Said | None = None
 
 
 class _Delta(msgspec.Struct, frozen=True):
     content: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: tuple[_Call, ...] | None = None
 
 
 class _Choice(msgspec.Struct, frozen=True):
@@ -45,6 +85,8 @@ class _Usage(msgspec.Struct, frozen=True):
 
 class _Timings(msgspec.Struct, frozen=True):
     predicted_per_second: float | None = None
+    queue_ms: float | None = None
+    prompt_ms: float | None = None
 
 
 class _Chunk(msgspec.Struct, frozen=True):
@@ -55,24 +97,44 @@ class _Chunk(msgspec.Struct, frozen=True):
     error: ErrorBody | None = None
 
 
-def read_chunks(events: Iterable[bytes]) -> Iterator[str | ChatEnd]:
-    """Yield the text of the events' chunks as it comes, then a `ChatEnd`. Raises: ClientError."""
-    model, reason, usage, tokens_per_s = "", None, None, None
+def read_chunks(events: Iterable[bytes]) -> Iterator[ChatPart]:
+    """Yield what the events' chunks bring as it comes, then a `ChatEnd`. Raises: ClientError."""
+    model, reason, usage, timings = "", None, None, _Timings()
     for data in events:
         if data == b"[DONE]":
-            yield ChatEnd(model=model, finish_reason=reason, usage=usage, tokens_per_s=tokens_per_s)
+            yield ChatEnd(
+                model=model,
+                finish_reason=reason,
+                usage=usage,
+                tokens_per_s=timings.predicted_per_second,
+                queue_s=_seconds(timings.queue_ms),
+                prefill_s=_seconds(timings.prompt_ms),
+            )
             return
         chunk: _Chunk = decode(data, _Chunk)
         if chunk.error is not None:
             raise ClientError(chunk.error.message, status=to_status(chunk.error.code), code=chunk.error.code)
         model = chunk.model or model
         usage = _to_usage(chunk.usage) or usage
-        tokens_per_s = chunk.timings.predicted_per_second if chunk.timings else tokens_per_s
+        timings = chunk.timings or timings
         for choice in chunk.choices:
             reason = choice.finish_reason or reason
-            if choice.delta.content:
-                yield choice.delta.content
+            yield from _parts(choice.delta)
     raise cut_off()
+
+
+def _parts(delta: _Delta) -> Iterator[ChatPart]:
+    if delta.reasoning_content:
+        yield ChatThought(delta.reasoning_content)
+    if delta.content:
+        yield delta.content
+    for call in delta.tool_calls or ():
+        said = call.function or call.custom or _Said()
+        yield ChatCall(index=call.index, id=call.id, name=said.name, arguments=said.arguments or said.input)
+
+
+def _seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
 
 
 def _to_usage(usage: _Usage | None) -> ChatUsage | None:

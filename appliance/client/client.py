@@ -1,6 +1,6 @@
 """The daemon's routes as typed methods. Knows which path and struct each has; nothing of HTTP itself."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
 from typing import Any, Literal
 from urllib.parse import quote
@@ -29,14 +29,16 @@ from appliance.core.caller import Scope
 from appliance.core.doctor import Diagnosis
 from appliance.core.feed import FeedEvent, LogLevel, LogLine, LogLines
 from appliance.core.hardware import Hardware
+from appliance.core.history import History
 from appliance.core.jobs import Job, JobEvent, JobList, JobNews, JsonObject, SubmitJob
 from appliance.core.kernels import CleanedKernels, CompiledModel, CompiledModels, CompileModel, TuneKernels
 from appliance.core.pulls import PullModel
 from appliance.core.request import Message
+from appliance.core.settings_view import ChangedSettings, ChangeSettings, SettingsView
 
 from .answers import AnswerCalls
 from .catalogue import CatalogueCalls
-from .chat import ChatEnd, read_chunks
+from .chat import ChatEnd, ChatPart, read_chunks
 from .store import StoreCalls
 from .tasks import TaskCalls
 from .transport import DEFAULT_URL, READ_TIMEOUT_S, ClientError, NoDaemon, Transport, cut_off, decode, quoted, to_status
@@ -51,6 +53,10 @@ class Client(StoreCalls, CatalogueCalls, AnswerCalls, TaskCalls):
         self._transport = Transport(url, key, read_timeout_s)
         self.url = self._transport.url
 
+    def hang_up(self) -> None:
+        """End every call that is under way in other threads: each raises ClientError there."""
+        self._transport.hang_up()
+
     def is_healthy(self) -> bool:
         """Return whether the daemon listens; False where nothing answers."""
         try:
@@ -63,17 +69,36 @@ class Client(StoreCalls, CatalogueCalls, AnswerCalls, TaskCalls):
         """Return what the daemon does at this moment."""
         return self._transport.call("GET", "/admin/v1/status", Status)
 
+    def history(self) -> History:
+        """Return what the daemon did in the last minutes, in steps of two seconds."""
+        return self._transport.call("GET", "/admin/v1/history", History)
+
+    def settings(self) -> SettingsView:
+        """Return every setting: its value, where that comes from and what it may be."""
+        return self._transport.call("GET", "/admin/v1/settings", SettingsView)
+
+    def change_settings(self, order: ChangeSettings) -> ChangedSettings:
+        """Change the settings file, all of the order or nothing."""
+        return self._transport.call("PATCH", "/admin/v1/settings", ChangedSettings, order)
+
+    def drain(self) -> None:
+        """Let the daemon finish what runs and end."""
+        self._transport.send("POST", "/admin/v1/drain")
+
     def requests(self) -> Requests:
         """Return the requests that run, wait and ended lately, without their content."""
         return self._transport.call("GET", "/admin/v1/requests", Requests)
 
-    def events(self, *, last: int = 0, types: Iterable[str] = ()) -> Generator[FeedEvent, None, None]:
+    def events(
+        self, *, last: int = 0, types: Iterable[str] = (), after: int | None = None
+    ) -> Generator[FeedEvent, None, None]:
         """Yield what happens, as it happens, until the daemon stops; the `last` events come first.
 
-        `types` are first parts of types, such as `model`; none means all.
+        `types` are first parts of types, such as `model`; none means all. What came `after` that event's `seq` comes
+        instead of the `last`, where it is given.
         """
         path = f"/admin/v1/events?last={last}&types={quote(','.join(types))}"
-        with closing(self._transport.stream(path, method="GET")) as events:
+        with closing(self._transport.stream(path, method="GET", after=after)) as events:
             for data in events:
                 yield decode(data, FeedEvent)
 
@@ -124,9 +149,10 @@ class Client(StoreCalls, CatalogueCalls, AnswerCalls, TaskCalls):
         """Keep a model in memory whatever happens, or let it go again when it is idle."""
         self._transport.send("POST", "/admin/v1/models/pin", ModelRef(model=name, is_pinned=is_pinned))
 
-    def remove(self, name: str) -> Removed:
-        """Forget an installed model and delete what only it used."""
-        return self._transport.call("DELETE", _model_path(name), Removed)
+    def remove(self, name: str, *, is_dry_run: bool = False) -> Removed:
+        """Forget an installed model and delete what only it used; a dry run only says what that would free."""
+        query = "?dry_run=true" if is_dry_run else ""
+        return self._transport.call("DELETE", _model_path(name) + query, Removed)
 
     def keys(self) -> tuple[KeyInfo, ...]:
         """Return the keys' names and scopes."""
@@ -201,19 +227,26 @@ class Client(StoreCalls, CatalogueCalls, AnswerCalls, TaskCalls):
     def chat_stream(
         self, model: str | None, messages: Iterable[Message], **params: float | str
     ) -> Generator[str | ChatEnd, None, None]:
-        """Yield the answer as it is generated, then one `ChatEnd`. Closing the iterator stops the answer.
+        """Yield the answer's text as it is generated, then one `ChatEnd`. Closing the iterator stops the answer.
 
         `model` None means the default one; `params` are fields of OpenAI's request, such as `temperature`.
         """
-        body: dict[str, object] = {
-            "messages": list(messages),
-            "stream": True,
-            "stream_options": {"include_usage": True},
-            **({} if model is None else {"model": model}),
-            **params,
-        }
-        with closing(self._transport.stream("/v1/chat/completions", body)) as events:
-            yield from read_chunks(events)
+        body = {"messages": list(messages), **({} if model is None else {"model": model}), **params}
+        with closing(self.chat_parts(body)) as parts:
+            for part in parts:
+                if isinstance(part, str | ChatEnd):
+                    yield part
+
+    def chat_parts(self, body: Mapping[str, object]) -> Generator[ChatPart, None, None]:
+        """Yield all that comes of an answer, its thoughts and calls too, to a body of OpenAI's chat completions."""
+        headers: dict[str, str] = {}
+        streamed = {**body, "stream": True, "stream_options": {"include_usage": True}}
+        with closing(self._transport.stream("/v1/chat/completions", streamed, heed=headers.update)) as events:
+            for part in read_chunks(events):
+                if isinstance(part, ChatEnd):
+                    yield msgspec.structs.replace(part, cache=headers.get("x-cache"))
+                else:
+                    yield part
 
     def _progress(self, path: str, body: msgspec.Struct) -> Generator[Progress | Done, None, None]:
         news: Generator[Progress | Done, None, None] = self._news(path, ProgressEvent, body)

@@ -5,14 +5,17 @@ It stands on the standard library: importing httpx alone takes as long as `appli
 
 import http.client
 import socket
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+import ssl
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
 from appliance.errors import ApplianceError
+from appliance.words import tr
 
 DEFAULT_URL = "http://127.0.0.1:8484"
 CONNECT_TIMEOUT_S = 5.0
@@ -69,12 +72,19 @@ class Transport:
         except ValueError:
             self._host = ""
         if not self._host or parts.scheme not in ("http", "https"):
-            raise ClientError(f"{url!r} is not an address; write it as {DEFAULT_URL}")
+            raise ClientError(tr("{url!r} is not an address; write it as {example}", url=url, example=DEFAULT_URL))
         if key and not (key.isascii() and key.isprintable()):
-            raise ClientError("the API key holds characters that no key has; was it copied whole?")
+            raise ClientError(tr("the API key holds characters that no key has; was it copied whole?"))
         self._is_tls = parts.scheme == "https"
         self._base = parts.path
         self._key = key
+        self._sockets: set[socket.socket] = set()
+
+    def hang_up(self) -> None:
+        """End every exchange that is under way, from another thread: each raises ClientError there."""
+        for each in tuple(self._sockets):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
 
     def send(self, method: str, path: str, body: object = None) -> bytes:
         """Return the body of the answer."""
@@ -86,25 +96,38 @@ class Transport:
         answer: _T = decode(self.send(method, path, body), kind)
         return answer
 
-    def stream(self, path: str, body: object = None, *, method: str = "POST") -> Generator[bytes, None, None]:
+    def stream(
+        self,
+        path: str,
+        body: object = None,
+        *,
+        method: str = "POST",
+        after: int | None = None,
+        heed: Callable[[dict[str, str]], object] = lambda headers: None,
+    ) -> Generator[bytes, None, None]:
         """Yield the data of each Server-Sent Event; closing the iterator closes the connection.
 
-        Our events have one `data` line each; comments and all else are skipped.
+        Our events have one `data` line each; comments and all else are skipped. `after` is the number of the last event
+        that is known already. `heed` is shown the headers of the answer, their names in lower case.
         """
-        with self._exchange(method, path, body) as response:
+        headers = {} if after is None else {"Last-Event-ID": str(after)}
+        with self._exchange(method, path, body, headers) as response:
+            heed({name.lower(): value for name, value in response.getheaders()})
             for line in response:
                 if line.startswith(b"data:"):
                     yield line[5:].strip()
 
     @contextmanager
-    def _exchange(self, method: str, path: str, body: object) -> Iterator[http.client.HTTPResponse]:
+    def _exchange(
+        self, method: str, path: str, body: object, more_headers: Mapping[str, str] = MappingProxyType({})
+    ) -> Iterator[http.client.HTTPResponse]:
         """Send a request and give its answer once its status is known to be good; close the connection after."""
-        headers = {"Accept": "application/json, text/event-stream", "Connection": "close"}
+        headers = {"Accept": "application/json, text/event-stream", "Connection": "close", **more_headers}
         headers |= {"Authorization": f"Bearer {self._key}"} if self._key else {}
         headers |= {"X-Appliance-Caller": quote(self._caller)} if self._caller else {}
         headers |= {} if body is None else {"Content-Type": "application/json"}
         payload = None if body is None else msgspec.json.encode(body)
-        with closing(self._connect()) as connection:
+        with closing(self._connect()) as connection, self._listed(connection.sock):
             try:
                 connection.request(method, self._base + path, body=payload, headers=headers)
                 with connection.getresponse() as response:
@@ -112,9 +135,23 @@ class Transport:
                         raise self._to_error(response)
                     yield response
             except TimeoutError as error:
-                raise ClientError(f"the daemon at {self.url} fell silent for {self._read_timeout_s:.0f} s") from error
+                raise ClientError(
+                    tr(
+                        "the daemon at {url} fell silent for {seconds:.0f} s",
+                        url=self.url,
+                        seconds=self._read_timeout_s,
+                    )
+                ) from error
             except (OSError, http.client.HTTPException) as error:
                 raise cut_off() from error
+
+    @contextmanager
+    def _listed(self, connected: socket.socket) -> Iterator[None]:
+        self._sockets.add(connected)
+        try:
+            yield
+        finally:
+            self._sockets.discard(connected)
 
     def _connect(self) -> http.client.HTTPConnection:
         kind = http.client.HTTPSConnection if self._is_tls else http.client.HTTPConnection
@@ -123,19 +160,31 @@ class Transport:
             connection.connect()
         except OSError as error:
             connection.close()
-            raise NoDaemon(f"no daemon answers at {self.url}") from error
+            raise NoDaemon(self._why_not(error)) from error
         # Without this the end of a small request waits until its beginning is acknowledged.
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.sock.settimeout(self._read_timeout_s)
         return connection
+
+    def _why_not(self, error: OSError) -> str:
+        match error:
+            case socket.gaierror():
+                return tr("no machine is known by the name {host}", host=self._host)
+            case ssl.SSLCertVerificationError():
+                why = error.verify_message
+                return tr("the certificate of {url} is not to be trusted: {why}", url=self.url, why=why)
+            case ssl.SSLError():
+                return tr("{url} does not speak TLS; is its address http:// instead?", url=self.url)
+        return tr("no daemon answers at {url}", url=self.url)
 
     def _to_error(self, response: http.client.HTTPResponse) -> ClientError:
         retry_after = response.headers.get("Retry-After", "")
         try:
             body = msgspec.json.decode(response.read(), type=_Envelope).error
         except msgspec.DecodeError:
-            message = f"{self.url} answered {response.status} {response.reason}, not as an appliance does"
-            return ClientError(f"{message}; is it the right address?", status=response.status)
+            message = "{url} answered {status} {reason}, not as an appliance does; is it the right address?"
+            told = tr(message, url=self.url, status=response.status, reason=response.reason)
+            return ClientError(told, status=response.status)
         return ClientError(
             body.message,
             status=response.status,
@@ -149,8 +198,8 @@ def decode(data: bytes, kind: Any) -> Any:
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.DecodeError as error:
-        message = f"the daemon's answer is not understood ({error}); is it of another version than this command?"
-        raise ClientError(message) from error
+        message = "the daemon's answer is not understood ({error}); is it of another version than this command?"
+        raise ClientError(tr(message, error=error)) from error
 
 
 def quoted(model: str) -> str:
@@ -160,7 +209,7 @@ def quoted(model: str) -> str:
 
 def cut_off() -> ClientError:
     """Return the error for an answer that ended before its end."""
-    return ClientError("the daemon closed the connection before its answer was complete; its log says why")
+    return ClientError(tr("the daemon closed the connection before its answer was complete; its log says why"))
 
 
 def to_status(code: str | None) -> int | None:

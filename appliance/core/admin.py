@@ -7,6 +7,7 @@ import msgspec
 from .caller import Scope
 from .easing import FULL, Easing
 from .events import ModelState, Outcome
+from .history import GpuStatus
 from .request import Priority, RequestId
 from .store import Beginning, Provenance
 
@@ -15,7 +16,8 @@ class LoadedModelStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A model that has a worker, or had one and failed. Memory is measured once it is ready, estimated before.
 
     `choice` says why it runs on this backend. `device` and `gpu_layers` are where it is computed in fact, once it is
-    ready; `device_problem` says why that is not what was planned, if so.
+    ready; `device_problem` says why that is not what was planned, if so. `prefix_*_bytes` are computed prefixes beside
+    the KV cache. `ttft_s`, a median, and `cached_ratio` are of the requests that ended well in the last minutes.
     """
 
     name: str
@@ -36,12 +38,18 @@ class LoadedModelStatus(msgspec.Struct, frozen=True, kw_only=True):
     choice: str = ""
     gpu_layers: int = 0
     device_problem: str | None = None
+    prefix_memory_bytes: int = 0
+    max_prefix_memory_bytes: int = 0
+    prefix_disk_bytes: int = 0
+    ttft_s: float | None = None
+    cached_ratio: float | None = None
 
 
 class MachineStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What the machine does now: the heat of the processor; the power of the machine, else of the processor.
 
-    `easing` says how far models hold back because of heat or the battery.
+    `easing` says how far models hold back because of heat or the battery. GPUs are asked while somebody looks, so that
+    an unused one may sleep: the figures of one come with the second status.
     """
 
     cpu_busy_ratio: float
@@ -50,6 +58,7 @@ class MachineStatus(msgspec.Struct, frozen=True, kw_only=True):
     temperature_celsius: float | None = None
     power_watts: float | None = None
     easing: Easing = FULL
+    gpus: tuple[GpuStatus, ...] = ()
 
 
 class Versions(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,6 +193,7 @@ class AddModel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `replace`: another model of that name gives it up and stays as a version of it. `beginning` and `provenance` are
     what another program knew of it, whose model it is. `made_of` is the digest of the model that it was made of here.
+    `projector` is the file through which it reads pictures or sound, "none" for none; without a word, one beside it is.
     """
 
     path: str
@@ -193,6 +203,7 @@ class AddModel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     beginning: Beginning | None = None
     provenance: Provenance | None = None
     made_of: str | None = None
+    projector: str | None = None
 
 
 class ModelRef(msgspec.Struct, frozen=True, kw_only=True):
@@ -228,7 +239,10 @@ ProgressEvent = Progress | Done | Problem
 
 
 class Removed(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer of `DELETE /admin/v1/models/{name}`. `kept_path`: the adopted file, which was not touched."""
+    """The answer of `DELETE /admin/v1/models/{name}`. `kept_path`: the adopted file, which was not touched.
+
+    With `?dry_run=true` it is what would be freed, and nothing is deleted.
+    """
 
     name: str
     freed_bytes: int

@@ -6,7 +6,7 @@ import msgspec
 
 from .measurement import Measurement
 
-Purpose = Literal["chat", "code", "tools", "embeddings", "rerank"]
+Purpose = Literal["chat", "code", "tools", "embeddings", "rerank", "transcription"]
 """What a model is wanted for."""
 
 

@@ -148,6 +148,37 @@ class Encoded(msgspec.Struct, frozen=True, kw_only=True, tag="encoded"):
     data: bytes
 
 
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    """What was said in `[start_s, end_s)` of a recording; the text begins with the space before it.
+
+    `compression_ratio` is that of the text of its window: much above 2 it repeats itself. `no_speech_ratio` is how
+    likely nobody spoke there, and `seek` where the window began, in hundredths of a second.
+    """
+
+    start_s: float
+    end_s: float
+    text: str
+    tokens: tuple[int, ...]
+    temperature: float
+    mean_logprob: float
+    compression_ratio: float
+    no_speech_ratio: float
+    seek: int
+
+
+class Transcribed(msgspec.Struct, frozen=True, kw_only=True, tag="transcribed"):
+    """More of a recording was heard: all of it up to `heard_s` of `duration_s`. Where nobody spoke there is no segment.
+
+    `language` is the code of the language that is spoken.
+    """
+
+    id: RequestId
+    language: str
+    heard_s: float
+    duration_s: float
+    segments: tuple[Segment, ...]
+
+
 class PromptRead(msgspec.Struct, frozen=True, kw_only=True, tag="prompt_read", omit_defaults=True):
     """The answer to a `ReadRequest`, with what it wants: the number of tokens, the text, the tokens, or these and
     `pieces`, the bytes that each of them stands for, which need not be whole UTF-8. A special token's is its name."""
@@ -159,7 +190,7 @@ class PromptRead(msgspec.Struct, frozen=True, kw_only=True, tag="prompt_read", o
     pieces: tuple[bytes, ...] = ()
 
 
-RequestEvent = Accepted | PromptEcho | Delta | Encoded | Finished | Failed
+RequestEvent = Accepted | PromptEcho | Delta | Encoded | Transcribed | Finished | Failed
 
 
 class ModelStateChanged(msgspec.Struct, frozen=True, kw_only=True):
@@ -288,6 +319,12 @@ class AnswerLookedUp(msgspec.Struct, frozen=True, kw_only=True):
     saved_s: float
 
 
+class RequestNormalized(msgspec.Struct, frozen=True, kw_only=True):
+    """Something was done about a habit of the client that sent a request."""
+
+    normalizer: str
+
+
 class JobStateChanged(msgspec.Struct, frozen=True, kw_only=True):
     """A job entered `state`. `previous` None: it is new, or was found at the start. `duration_s`: of one that ran."""
 
@@ -324,6 +361,7 @@ SystemEvent = (
     | ModelPlaced
     | MachineEased
     | AnswerLookedUp
+    | RequestNormalized
     | JobStateChanged
     | JobProgressed
 )

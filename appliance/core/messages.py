@@ -2,7 +2,7 @@
 
 import msgspec
 
-from .events import Accepted, Delta, Encoded, ErrorInfo, Failed, Finished, PromptEcho, PromptRead
+from .events import Accepted, Delta, Encoded, ErrorInfo, Failed, Finished, PromptEcho, PromptRead, Transcribed
 from .plan import Artefact, Calibration, LoadPlan
 from .request import ReadRequest, Request, RequestId
 from .traits import ModelTask, ModelTraits
@@ -56,6 +56,12 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, tag="budget"):
     """What of its threads, and of the sequences of a step, the worker uses from now on; what runs is not sent back."""
 
     work_ratio: float
+
+
+class ForgetAdapter(msgspec.Struct, frozen=True, kw_only=True, tag="forget_adapter"):
+    """Take an adapter out of memory once no request that began with it goes on."""
+
+    digest: str
 
 
 class Stop(msgspec.Struct, frozen=True, kw_only=True, tag="stop"):
@@ -112,7 +118,7 @@ class MemoryPressure(msgspec.Struct, frozen=True, kw_only=True, tag="memory_pres
     measure: str | None
 
 
-ToWorker = Load | OpenVocabulary | Start | ReadRequest | Cancel | Pause | Resume | Budget | Stop
+ToWorker = Load | OpenVocabulary | Start | ReadRequest | Cancel | Pause | Resume | Budget | ForgetAdapter | Stop
 FromWorker = (
     Loading
     | Ready
@@ -122,6 +128,7 @@ FromWorker = (
     | PromptRead
     | Delta
     | Encoded
+    | Transcribed
     | Finished
     | Failed
     | Stats

@@ -13,13 +13,15 @@ class Artefact(msgspec.Struct, frozen=True, kw_only=True):
     """A model's files in one format, by the name that descriptors and manifests give it.
 
     `path` is the file, the first of its parts, or the graph beside which the others lie; `compiled_path` is the folder
-    for what is made of them once (the empty string where nothing is).
+    for what is made of them once, `projector_path` the file that turns media into what the model reads (each the empty
+    string where there is none).
     """
 
     format: str
     path: str
     digest: str
     compiled_path: str = ""
+    projector_path: str = ""
 
 
 class BackendDescriptor(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +29,8 @@ class BackendDescriptor(msgspec.Struct, frozen=True, kw_only=True):
 
     `kv_types` are those that keys and values can have there, its own choice first. `architectures` None: the library
     knows by itself which ones it runs. `drawback` is what it does less well here than it could, and `mend` mends. The
-    `gpus` are those of the `devices` on which it places layers of a model one by one.
+    `gpus` are those of the `devices` on which it places layers of a model one by one. It applies so many LoRA adapters
+    at once, and reads pictures and sound where a model has a projector.
     """
 
     name: str
@@ -41,6 +44,8 @@ class BackendDescriptor(msgspec.Struct, frozen=True, kw_only=True):
     architectures: frozenset[str] | None = None
     drawback: str | None = None
     gpus: tuple[EngineDevice, ...] = ()
+    max_adapters_per_step: int = 0
+    reads_media: bool = False
 
 
 class SnapshotTiers(msgspec.Struct, frozen=True, kw_only=True):

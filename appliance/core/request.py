@@ -21,8 +21,39 @@ class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
     arguments: str
 
 
+MediaKind = Literal["image", "audio"]
+
+
+class Media(msgspec.Struct, frozen=True, kw_only=True, tag="media"):
+    """A picture or a recording, as its file has it, that stands before character `at` of its message's content.
+
+    `digest` is the SHA-256 of `data` in hexadecimal: every cache knows a medium by it.
+    """
+
+    kind: MediaKind
+    data: bytes
+    digest: str
+    at: int
+
+
+class MediaAddress(msgspec.Struct, frozen=True, kw_only=True, tag="media_address", omit_defaults=True):
+    """A medium that is still to be fetched, which the daemon does before a request is cached or waits.
+
+    It lies behind the `url` or, where there is none, in the caller's file `file_id`. `param` is the field that says so.
+    """
+
+    kind: MediaKind
+    url: str = ""
+    file_id: str = ""
+    at: int
+    param: str
+
+
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One turn of a conversation. Role `tool` answers the call that `tool_call_id` names; `name` is then the tool's."""
+    """One turn of a conversation. Role `tool` answers the call that `tool_call_id` names; `name` is then the tool's.
+
+    `media` stand in the order of their places in the content; a worker sees no `MediaAddress`.
+    """
 
     role: Literal["system", "user", "assistant", "tool"]
     content: str
@@ -30,6 +61,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reasoning: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
+    media: tuple[Media | MediaAddress, ...] = ()
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -134,6 +166,20 @@ InputRole = Literal["query", "document"]
 """What a text is to a search. Models that were trained so put an instruction of their own before each kind."""
 
 
+class AdapterRef(msgspec.Struct, frozen=True, kw_only=True):
+    """A LoRA adapter that a request wants applied, `scale` times as strongly as it was trained to be.
+
+    `path` is its file or folder in the `format` it has, `compiled_path` the folder for what is made of it once.
+    """
+
+    name: str
+    digest: str
+    path: str
+    format: Literal["gguf", "peft"]
+    compiled_path: str
+    scale: float = 1.0
+
+
 class GenerateRequest(msgspec.Struct, frozen=True, kw_only=True, tag="generate"):
     """A prompt and what is to be made of it: `num_choices` independent continuations.
 
@@ -143,6 +189,9 @@ class GenerateRequest(msgspec.Struct, frozen=True, kw_only=True, tag="generate")
     from arrival, and the model stays in memory for `keep_alive_s` after the answer (None: as the settings say).
     `context` are the tokens of an earlier exchange that the prompt goes on with; where it `returns_tokens`, each end
     carries those of this one: prompt and output. `cache` is for the response cache alone: no worker sees it.
+
+    `model` names the `adapters`, too, in an order that changes nothing; `served_by` is then the model that is loaded
+    for it, the empty string being `model` itself.
     """
 
     id: RequestId
@@ -162,6 +211,13 @@ class GenerateRequest(msgspec.Struct, frozen=True, kw_only=True, tag="generate")
     deadline_s: float | None = None
     keep_alive_s: float | None = None
     cache: CacheWish | None = None
+    adapters: tuple[AdapterRef, ...] = ()
+    served_by: str = ""
+
+    @property
+    def resident(self) -> str:
+        """Return the model whose worker answers: with adapters, one is loaded for all of them and for none."""
+        return self.served_by or self.model
 
 
 class EncodeRequest(msgspec.Struct, frozen=True, kw_only=True, tag="encode"):
@@ -187,6 +243,42 @@ class EncodeRequest(msgspec.Struct, frozen=True, kw_only=True, tag="encode"):
         """Return the places that it takes in a worker: one, however many inputs it has."""
         return 1
 
+    @property
+    def resident(self) -> str:
+        """Return the model whose worker answers."""
+        return self.model
+
+
+class TranscribeRequest(msgspec.Struct, frozen=True, kw_only=True, tag="transcribe"):
+    """A recording whose words are asked for, in its own language or, for `translate`, in English.
+
+    `audio` is a file as it was sent. `language` is a code of two or three letters, None where it is to be heard;
+    `prompt` is what could have been said before. A recording longer than `max_audio_s` is refused. A window that came
+    out badly is tried again at higher temperatures than `temperature`. `keep_alive_s` is as in `GenerateRequest`.
+    """
+
+    id: RequestId
+    model: str
+    audio: bytes
+    task: Literal["transcribe", "translate"] = "transcribe"
+    language: str | None = None
+    prompt: str = ""
+    temperature: float = 0.0
+    max_audio_s: float
+    priority: Priority = "normal"
+    deadline_s: float | None = None
+    keep_alive_s: float | None = None
+
+    @property
+    def num_choices(self) -> int:
+        """Return the places that it takes in a worker: one, however long it is."""
+        return 1
+
+    @property
+    def resident(self) -> str:
+        """Return the model whose worker answers."""
+        return self.model
+
 
 class ReadRequest(msgspec.Struct, frozen=True, kw_only=True, tag="read"):
     """What a vocabulary knows without the weights: how many tokens a prompt has, which, and what text it or they are.
@@ -203,4 +295,4 @@ class ReadRequest(msgspec.Struct, frozen=True, kw_only=True, tag="read"):
     adds_special: bool = True
 
 
-Request = GenerateRequest | EncodeRequest
+Request = GenerateRequest | EncodeRequest | TranscribeRequest

@@ -42,10 +42,27 @@ class CacheMark(msgspec.Struct, frozen=True, kw_only=True):
 BYPASS = CacheMark(outcome="bypass")
 
 
+class CacheTier(msgspec.Struct, frozen=True, kw_only=True):
+    """A place where something computed is kept, from the fastest to the largest.
+
+    `kv` are the cells of a loaded model, `prefixes` what it keeps in main memory beside them, `prefixes_on_disk` those
+    of all models, `answers` and `answers_on_disk` the response cache. None: not counted so, or not limited.
+    """
+
+    name: Literal["kv", "prefixes", "prefixes_on_disk", "answers", "answers_on_disk"]
+    model: str | None
+    used_bytes: int | None
+    max_bytes: int | None
+    used_tokens: int | None = None
+    max_tokens: int | None = None
+    cached_ratio: float | None = None
+
+
 class CacheFigures(msgspec.Struct, frozen=True, kw_only=True):
     """The answer of `GET /admin/v1/cache`. Counters begin with the daemon; bytes and entries are what lies there now.
 
     `saved_tokens` were answered without being generated, and `saved_s` is the time that they took the first time.
+    `tiers` are all places where something computed is kept, prefixes of prompts as well as whole answers.
     """
 
     mode: CacheMode
@@ -60,6 +77,7 @@ class CacheFigures(msgspec.Struct, frozen=True, kw_only=True):
     num_shared: int
     saved_tokens: int
     saved_s: float
+    tiers: tuple[CacheTier, ...] = ()
 
 
 class ClearedCache(msgspec.Struct, frozen=True, kw_only=True):

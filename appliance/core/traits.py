@@ -7,16 +7,8 @@ import msgspec
 from .devices import LoadedDevice
 
 AdapterId = NewType("AdapterId", int)
-ModelTask = Literal["generate", "embed", "score"]
-"""What a model is for: text, a vector for each text, or a judgement of each text or pair."""
-
-
-class MediaSpan(msgspec.Struct, frozen=True, kw_only=True):
-    """An image or audio clip that stands in place of tokens in a prompt."""
-
-    kind: Literal["image", "audio"]
-    digest: str
-    num_tokens: int
+ModelTask = Literal["generate", "embed", "score", "transcribe"]
+"""What a model is for: text, a vector for each text, a judgement of each text or pair, or the words of a recording."""
 
 
 class ModelTraits(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +27,9 @@ class ModelTraits(msgspec.Struct, frozen=True, kw_only=True):
 
     A model that embeds or scores has no KV cache and no call but `embed`, whose rows are `row_width` numbers: the
     embedding, or a logit for each label. `max_step_tokens` is then what one call should hold, but for a longer input.
+
+    `media` are the kinds that it reads beside text. A step applies one set of at most `max_adapters_per_step` LoRA
+    adapters to all of its runs.
 
     `placed` says on what the model is computed, and whether that is what was planned.
     """
@@ -57,4 +52,5 @@ class ModelTraits(msgspec.Struct, frozen=True, kw_only=True):
     is_prefill_batched: bool = True
     can_set_threads: bool = True
     row_width: int = 0
+    media: frozenset[Literal["image", "audio"]] = frozenset()
     placed: LoadedDevice = LoadedDevice()

@@ -8,6 +8,8 @@ import msgspec
 
 from appliance.errors import InvalidRequest
 
+from .choices import choices
+
 T = TypeVar("T")
 
 MAX_DEPTH = 128
@@ -18,6 +20,10 @@ _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
 _STEP = {**dict.fromkeys(b"[{", 1), **dict.fromkeys(b"]}", -1)}
 _LONG_INTEGER = re.compile(rb"(?<![\d.])-?\d{19,}(?![\d.eE])")
+_DIGITS = bytes(48 if byte in b"0123456789" else 32 for byte in range(256))
+_LONG_RUN = b"0" * 19
+"""A run of so many digits is looked for first, as a picture in base64 is millions of letters with few of them."""
+_NO_CHOICE = "Invalid enum value "
 _MISSING = re.compile(r"missing required field `(?P<field>[^`]+)`")
 
 
@@ -26,14 +32,14 @@ def decode_json(body: bytes, wire: type[T]) -> T:
     try:
         value = msgspec.json.decode(body, type=wire)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error)) from None
+        raise _invalid(str(error), wire) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"the body is not valid JSON: {error}") from None
     except RecursionError:
         raise _too_deep() from None
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and depth_of(body) > MAX_DEPTH:
         raise _too_deep()
-    if _LONG_INTEGER.search(body) and _has_huge_integer(body):
+    if _LONG_RUN in body.translate(_DIGITS) and _has_huge_integer(body):
         raise InvalidRequest("the body holds an integer of more than 64 bits")
     return value
 
@@ -53,19 +59,24 @@ def _too_deep() -> InvalidRequest:
     return InvalidRequest(f"the body is nested too deeply; at most {MAX_DEPTH} levels are read")
 
 
-def convert_json(value: object, wire: Any, path: str) -> Any:
-    """Return `value`, which stands at `path` of a body, as a `wire`. Raises: InvalidRequest, as `decode_json`."""
+def convert_json(value: object, wire: Any, path: str, *, strict: bool = True) -> Any:
+    """Return `value`, which stands at `path` of a body, as a `wire`. Raises: InvalidRequest, as `decode_json`.
+
+    Unless `strict`, numbers and truth values may be written as text, as the fields of a form are.
+    """
     try:
-        return msgspec.convert(value, wire)
+        return msgspec.convert(value, wire, strict=strict)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error), path) from None
+        raise _invalid(str(error), wire, path) from None
 
 
-def _invalid(text: str, root: str = "") -> InvalidRequest:
+def _invalid(text: str, wire: Any, root: str = "") -> InvalidRequest:
     located = _PATH.search(text)
-    path = located["path"] if located else ""
+    path = inner = located["path"] if located else ""
     path = f"{root}.{path}".strip(".").replace(".[", "[")
     reason = (text[: located.start()] if located else text).replace("`", "'")
+    if reason.startswith(_NO_CHOICE) and (known := choices(wire, inner)):
+        reason = f"{reason.removeprefix(_NO_CHOICE)} is not one of {', '.join(known)}"
     if missing := _MISSING.search(text):
         path = f"{path}.{missing['field']}".lstrip(".")
         return InvalidRequest(f"'{path}' is required", param=path)

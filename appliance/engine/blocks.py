@@ -1,8 +1,9 @@
 """The tree of kept prefixes: what was computed once, cut into blocks, wherever its bytes lie. No I/O, no KV memory.
 
-A prefix is a chain of blocks of `BLOCK_TOKENS` tokens and one shorter tail, so that prompts which begin alike share
-their first blocks, and a conversation that grew adds only what is new. Each block is named by the digest of all
-tokens up to its end. Where a model's state cannot be cut, a block is a checkpoint: everything from position 0.
+A prefix is a chain of blocks that end on multiples of `BLOCK_TOKENS` tokens, and one shorter tail, so that prompts
+which begin alike share their first blocks, and a conversation that grew adds only what is new. Each block is named by
+the digest of all tokens up to its end. Where a model's state cannot be cut, a block is a checkpoint: everything from
+position 0.
 
 What goes first when space is short is decided by GreedyDual-Size-Frequency: the tokens that a block has saved for each
 of its own, on top of an age that rises with every eviction, so that what was once popular grows old, too.
@@ -16,6 +17,7 @@ from hashlib import blake2b
 import numpy as np
 
 from appliance.backends.base import Snapshot, TokenArray
+from appliance.backends.media_keys import end_of_medium
 
 from .prefix import KEY_BYTES, Grid, Scope, common_prefix_tokens
 
@@ -79,9 +81,14 @@ def block_key(parent: bytes, tokens: TokenArray) -> bytes:
     return blake2b(content, digest_size=KEY_BYTES).digest()
 
 
-def block_end(start: int, end: int, grid: Grid) -> int:
-    """Return where the block that begins at `start` ends, of tokens up to `end`: where state cannot be cut, there."""
-    return min(start // BLOCK_TOKENS * BLOCK_TOKENS + BLOCK_TOKENS, end) if grid.can_truncate else end
+def block_end(start: int, tokens: TokenArray, grid: Grid) -> int:
+    """Return where the block of `tokens` ends that begins at `start`: where state cannot be cut, with the last.
+
+    A block that would end within a medium has the rest of it, too; the next one is the shorter.
+    """
+    if not grid.can_truncate:
+        return len(tokens)
+    return end_of_medium(tokens, min(start // BLOCK_TOKENS * BLOCK_TOKENS + BLOCK_TOKENS, len(tokens)))
 
 
 class BlockTree:
@@ -116,7 +123,8 @@ class BlockTree:
         block, path, limit = self._roots.get(scope), list[Block](), len(tokens) - 1
         num_tokens = 0
         while block is not None and block.children:
-            whole = block.children.get(block_key(block.key, tokens[block.end : block.end + BLOCK_TOKENS]))
+            end = block_end(block.end, tokens, self._grid)
+            whole = block.children.get(block_key(block.key, tokens[block.end : end]))
             if whole is not None and whole.end <= limit and self._grid.can_truncate:
                 path.append(whole)
                 num_tokens, block = whole.end, whole
@@ -132,7 +140,7 @@ class BlockTree:
         best, most = None, 0
         for child in parent.children.values():
             shared = child.start + common_prefix_tokens(child.tokens, tokens[child.start :])
-            usable = self._grid.usable_tokens(min(shared, limit), child.end)
+            usable = self._grid.usable_tokens(min(shared, limit), child.end, tokens)
             if usable > most:
                 best, most = child, usable
         return best, most
@@ -141,8 +149,7 @@ class BlockTree:
         """Return the last block of the longest chain that `tokens` contain whole; the root where there is none."""
         block = self.root(scope)
         while True:
-            length = BLOCK_TOKENS if self._grid.can_truncate else len(tokens)
-            following = tokens[block.end : block.end + length]
+            following = tokens[block.end : block_end(block.end, tokens, self._grid)]
             child = block.children.get(block_key(block.key, following)) if len(following) else None
             if child is None:
                 return block
@@ -266,4 +273,5 @@ class BlockTree:
             assert block.snapshot is not None or block.disk_bytes
             assert block.start == (block.parent.end if self._grid.can_truncate else 0)
             assert block.snapshot is None or block.snapshot.num_tokens == len(block.tokens)
-            assert not self._grid.can_truncate or not block.children or len(block.tokens) == BLOCK_TOKENS
+            is_tail = block.end % BLOCK_TOKENS != 0 and block.tokens[-1] >= 0
+            assert not self._grid.can_truncate or not block.children or not is_tail

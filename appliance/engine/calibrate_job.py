@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 
 from appliance.backends import loading
-from appliance.backends.base import Batch, EncoderInput, LoadedEncoder, LoadedModel, Run
+from appliance.backends.base import Batch, EncoderInput, LoadedEncoder, LoadedListener, LoadedModel, Run
 from appliance.backends.speed import any_tokens, measure_decode, measure_input, measure_prefill
 from appliance.child import Reporter, run_child
 from appliance.core.calibration import (
@@ -37,6 +37,7 @@ def calibrate(arguments: CalibrateArguments, report: Reporter) -> Calibrated:
     plan, file = arguments.plan, PointsFile(report, _NUM_POINTS)
     file.progress("loading")
     model = loading.open_backend(plan.backend).load(plan, lambda ratio: None)
+    assert not isinstance(model, LoadedListener), "models that hear are never ordered to be measured"
     try:
         speed = _read_inputs(model, file) if isinstance(model, LoadedEncoder) else _write(model, plan, file)
     finally:

@@ -5,7 +5,6 @@ without locks. `DESIGN.md` beside this file draws the life of a sequence.
 """
 
 import itertools
-import logging
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -23,21 +22,20 @@ from appliance.core.messages import MemoryPressure, Stats
 from appliance.core.request import RequestId
 from appliance.errors import BackendError, InvalidRequest, OutOfDeviceMemory, to_info
 
-from .batcher import smaller_steps
+from .adapters import AdapterRack
 from .drafting import Drafting
 from .interruption import Interruption
 from .kv import KVCache, Source
 from .planning import Part, Planning
 from .prefix import Grid, PrefixIndex
 from .prompt import PreparedRequest
+from .relief import relieve
 from .sampler import Scratch
 from .sequence import Sequence, Vocabulary
 from .tiers import Limits, Tiers
 from .turns import displaced, last_in_class_below
 
 MEMORY_RATIO = 0.5  # of the KV cache's own size: what kept prefixes take in main memory where no plan says
-
-_log = logging.getLogger(__name__)
 
 EngineEvent = RequestEvent | MemoryPressure
 
@@ -74,6 +72,7 @@ class Engine:
         self._max_running = traits.max_step_sequences
         self._tiers = tiers
         self._kv = KVCache(model, PrefixIndex(grid), tiers, clock)
+        self._rack = AdapterRack(model)
         self._vocabulary = Vocabulary(tokenizer, Scratch(traits.vocab_size), traits.max_context_tokens)
         self._drafting = Drafting(is_on=speculates and traits.can_truncate)
         self._planning = Planning(step_time_target_s, self._drafting)
@@ -143,6 +142,10 @@ class Engine:
             self._preempt(sequence)
         self._paused += [s for s in self._waiting if s.request.id == request_id]
         self._waiting = [s for s in self._waiting if s.request.id != request_id]
+
+    def forget_adapter(self, digest: str) -> None:
+        """Free an adapter that was removed, once nothing runs with it."""
+        self._rack.forget(digest)
 
     def resume(self, request_id: RequestId) -> None:
         """Let a paused request compete for a place again."""
@@ -263,7 +266,11 @@ class Engine:
     def _admit(self) -> list[RequestEvent]:
         events: list[RequestEvent] = []
         is_fetching = False
-        for sequence in list(self._waiting):
+        for sequence in [*self._waiting]:
+            if sequence not in self._waiting:
+                continue  # another choice of its request could not begin
+            if not self._rack.has_room(sequence.request.adapters):
+                break
             source = self._kv.find(sequence.scope, sequence.tokens, sequence.parked)
             while source is not None and (obstacle := self._obstacle(sequence, source)) is not None:
                 if obstacle.victim is None:
@@ -290,6 +297,11 @@ class Engine:
 
     def _take_place(self, sequence: Sequence, source: Source) -> list[RequestEvent]:
         """Give the sequence a handle that begins with what `source` holds of it, and let it run."""
+        try:
+            self._rack.take(sequence.request.adapters)
+        except InvalidRequest as error:
+            self.cancel(sequence.request.id)
+            return [Failed(id=sequence.request.id, error=to_info(error))]
         handle, num_cached = self._kv.open(sequence.scope, sequence.buffer, sequence.num_tokens, source)
         self._unpark(sequence)
         is_first = sequence.admit(handle, num_cached, self._clock())
@@ -311,7 +323,7 @@ class Engine:
         while True:
             retained_tokens = self._kv.retained_tokens
             parts = self._planning.plan(self._running, self._traits, self._model.free_tokens(), retained_tokens)
-            batch = Batch(tuple(part.run() for part in parts))
+            batch = Batch(tuple(part.run() for part in parts), self._rack.ids(parts[0].sequence.adapter_key))
             started_s = self._clock()
             try:
                 with self.interruption.step({part.sequence.class_rank for part in parts}):
@@ -321,7 +333,8 @@ class Engine:
                     self._preempt_last()
                 continue
             except OutOfDeviceMemory as error:
-                self._relieve(error)
+                self._traits, pressure = relieve(error, self._kv, self._traits)
+                self._pressure.append(pressure)
                 continue
             return parts, output, self._clock() - started_s
 
@@ -333,6 +346,7 @@ class Engine:
         assert handle is not None
         self._running.remove(sequence)
         self._planning.shares.leave(sequence.caller)
+        self._rack.give_back(sequence.request.adapters)
         if sequence.num_computed and not sequence.scope.is_private:
             self._kv.retain(handle)
         else:
@@ -363,6 +377,7 @@ class Engine:
         assert sequence.handle is not None
         self._running.remove(sequence)
         self._planning.shares.leave(sequence.caller)
+        self._rack.give_back(sequence.request.adapters)
         sequence.preempt(self._kv.park(sequence.handle))
         self._wait(sequence)
         self.num_preemptions += 1
@@ -375,22 +390,6 @@ class Engine:
         parked, sequence.parked = sequence.parked, None
         if parked is not None:
             self._kv.unpark(parked)
-
-    def _relieve(self, error: OutOfDeviceMemory) -> None:
-        """Climb the ladder where the device runs out of memory: give caches back, then compute less at once.
-
-        Raises: OutOfDeviceMemory, when neither helps; the daemon then loads the model with a smaller context.
-        """
-        if self._kv.gives_memory_back:
-            self._kv.clear()
-            measure = "gave back what was kept of earlier prompts"
-        elif (smaller := smaller_steps(self._traits)) is not None:
-            self._traits = smaller
-            measure = f"steps compute at most {smaller.max_step_tokens} tokens from now on"
-        else:
-            raise error
-        _log.warning("out of memory (%s): %s", error.message, measure)
-        self._pressure.append(MemoryPressure(measure=measure))
 
 
 def _turn(sequence: Sequence) -> tuple[int, float, int]:

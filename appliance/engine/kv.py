@@ -235,7 +235,7 @@ class KVCache:
         held = self._tiers.held(entry.scope, tokens)
         if held.end >= num_tokens or not (self._traits.can_truncate or entry.num_tokens == num_tokens):
             return None
-        end = block_end(held.end, num_tokens, self._index.grid)
+        end = block_end(held.end, tokens, self._index.grid)
         snapshot = self._model.snapshot(handle, held.end, end)
         return self._tiers.keep(entry.scope, held, tokens[held.end : end], snapshot, is_locked=is_locked)
 

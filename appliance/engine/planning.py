@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from appliance.backends.base import Run
 from appliance.core.traits import ModelTraits
 
+from .adapters import AdapterKey
 from .batcher import plan_step
 from .cost import CostModel, StepShape, pairs
 from .drafting import Drafting
+from .rotation import Rotation
 from .sequence import Sequence
 from .shares import Shares
 from .turns import FINISHING_STRETCH, is_read_alone, share_ratio, step_time_s, those_beside
@@ -41,7 +43,7 @@ class Part:
             num_outputs = self.count
         else:
             num_outputs = 1 + self.num_drafted if end >= sequence.num_tokens else 0
-        return Run(sequence.handle, start, sequence.buffer[start:end], num_outputs)
+        return Run(sequence.handle, start, sequence.buffer[start:end], num_outputs, sequence.medium_at(start))
 
 
 class Planning:
@@ -53,12 +55,13 @@ class Planning:
         self._cost = CostModel()
         self._num_steps = 0
         self._was_read_alone = False
+        self._rotation = Rotation()
         self.shares = Shares()
 
     def plan(
         self, running: SequenceOf[Sequence], traits: ModelTraits, free_tokens: int, retained_tokens: int
     ) -> list[Part]:
-        """Return the parts of the next step, decodes first."""
+        """Return the parts of the next step, decodes first: of the sequences with one set of adapters."""
         writing = {sequence.caller for sequence in running if sequence.work.is_decode}
         # Whoever was given least, and of those who were given as much, whoever has not got a word yet.
         turns = sorted(running, key=lambda s: (s.class_rank, self.shares.given(s.caller), s.caller in writing, s.turn))
@@ -67,21 +70,29 @@ class Planning:
         if first is not None:
             turns = those_beside(first, turns)
             works = works[: len(turns)]  # they stand by class, so those who wait are the last
+        num_writing = sum(work.is_decode for work in works)
+        turns = self._of_one_set(turns)
+        works = [sequence.work for sequence in turns]
         decoding = [s for s, work in zip(turns, works, strict=True) if work.is_decode]
         readers = [s for s, work in zip(turns, works, strict=True) if not work.is_decode]
         self._was_read_alone = bool(readers) and self._is_read_alone(readers[0], running, decoding, retained_tokens)
+        if readers or (first is not None and first.class_rank == turns[0].class_rank):
+            # Whoever writes has waited for a long step, and whoever is read with other adapters waits for a first token
+            self._rotation.end_turn()
         if self._was_read_alone:
             (count,) = plan_step([readers[0].work], traits, None)
             return [Part(readers[0], count)]
         budget = None
         if readers:
-            step_s = step_time_s(len(decoding), len(readers), len(self.shares), self._step_time_target_s)
+            step_s = step_time_s(num_writing, len(readers), len(self.shares), self._step_time_target_s)
             if step_s is not None:
                 budget = self._budget_tokens(
                     readers, decoding, _shape(running, len(decoding), (), retained_tokens), step_s
                 )
         counts = plan_step(works, traits, budget)
-        is_plain = max(counts, default=0) == 1
+        # A single token can be a chunk, too: that before a medium.
+        reads = any(count for work, count in zip(works, counts, strict=True) if not work.is_decode)
+        is_plain = max(counts, default=0) == 1 and not reads
         drafts = self._drafting.plan(decoding, traits, free_tokens) if is_plain else {}
         parts = [
             Part(sequence, count + drafts.get(sequence, 0), drafts.get(sequence, 0))
@@ -90,6 +101,14 @@ class Planning:
         ]
         parts.sort(key=lambda part: part.count > 1)
         return parts
+
+    def _of_one_set(self, turns: list[Sequence]) -> list[Sequence]:
+        """Return those whose adapters have their turn."""
+        ranks: dict[AdapterKey, int] = {}
+        for sequence in turns:  # they stand by class
+            ranks.setdefault(sequence.adapter_key, sequence.class_rank)
+        chosen = self._rotation.next(ranks)
+        return turns if len(ranks) == 1 else [sequence for sequence in turns if sequence.adapter_key == chosen]
 
     def _budget_tokens(
         self, readers: SequenceOf[Sequence], decoding: SequenceOf[Sequence], shape: StepShape, step_s: float

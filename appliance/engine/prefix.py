@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from appliance.backends.base import TokenArray
+from appliance.backends.media_keys import begin_of_medium
 
 KEY_BYTES = 16
 """Of the digests that name scopes and blocks."""
@@ -71,17 +72,24 @@ def common_prefix_tokens(left: TokenArray, right: TokenArray) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Where a match may end: on multiples of `num_tokens`, or, where state cannot be truncated, only at its end."""
+    """Where a match may end: on multiples of `num_tokens`, or, where state cannot be truncated, only at its end.
+
+    Never within a medium.
+    """
 
     num_tokens: int
     can_truncate: bool
 
-    def usable_tokens(self, num_shared: int, num_held: int) -> int:
-        """Return how much can be used of `num_held` tokens that share `num_shared` with a prompt."""
+    def usable_tokens(self, num_shared: int, num_held: int, tokens: TokenArray) -> int:
+        """Return how much can be used of `num_held` tokens that share `num_shared` with a prompt of these `tokens`."""
         if not self.can_truncate:
             return num_held if num_shared >= num_held else 0
         num_tokens = min(num_shared, num_held)
-        return num_tokens - num_tokens % self.num_tokens
+        while True:
+            on_grid = num_tokens - num_tokens % self.num_tokens
+            num_tokens = begin_of_medium(tokens, on_grid)
+            if num_tokens == on_grid:
+                return num_tokens
 
 
 class PrefixIndex:
@@ -133,8 +141,8 @@ class PrefixIndex:
             if entry.scope != scope:
                 continue
             shared = min(common_prefix_tokens(entry.tokens[: entry.num_planned], tokens), limit)
-            coming = max(coming, self.grid.usable_tokens(shared, entry.num_planned))
-            usable = self.grid.usable_tokens(shared, entry.num_tokens)
+            coming = max(coming, self.grid.usable_tokens(shared, entry.num_planned, tokens))
+            usable = self.grid.usable_tokens(shared, entry.num_tokens, tokens)
             if usable > held:
                 best, held = entry, usable
         return Match(best, held, coming)

@@ -7,13 +7,17 @@ import logging
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec.structs import replace
 
-from appliance.backends.base import TokenArray, Tokenizer
-from appliance.core.request import ChatPrompt, EncodeRequest, FillPrompt, GenerateRequest, Prompt, Request, TextPrompt
+from appliance.backends.base import ReadsMedia, TokenArray, Tokenizer
+from appliance.backends.media_keys import text_tokens
+from appliance.core.request import ChatPrompt, FillPrompt, GenerateRequest, Prompt, Request, TextPrompt
 from appliance.errors import ContextLengthExceeded, InvalidRequest, wrong_task
 
+from .chat.marks import Marks, mark
 from .chat.speech import ChatFormat, Speech
 from .constraint import CompiledGrammar, Grammars
+from .illustrated import Illustrated, PlacedSpan, illustrate
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +37,7 @@ class Arrival:
 class PreparedRequest:
     """A request with its prompt as `(num_prompt_tokens,) int32`, and the grammar that its answer has to obey.
 
-    `speech` says how the answer to a chat is read.
+    `speech` says how the answer to a chat is read. `media` stand for the keys among the tokens.
     """
 
     request: GenerateRequest
@@ -41,13 +45,16 @@ class PreparedRequest:
     arrival: Arrival
     grammar: CompiledGrammar | None = None
     speech: Speech | None = None
+    media: tuple[PlacedSpan, ...] = ()
 
 
 class PromptReader:
     """Turns prompts into tokens with one model's vocabulary and template."""
 
-    def __init__(self, tokenizer: Tokenizer, max_context_tokens: int) -> None:
+    def __init__(self, tokenizer: Tokenizer, max_context_tokens: int, media: ReadsMedia | None = None) -> None:
+        """Without `media`, prompts are read that have none."""
         self._tokenizer = tokenizer
+        self._media = media
         self._format = ChatFormat(tokenizer)
         if self._format.is_fallback:
             _log.warning("the model brings no chat template; chats are written as ChatML")
@@ -56,54 +63,85 @@ class PromptReader:
 
     def prepare(self, request: Request, arrival: Arrival) -> PreparedRequest:
         """Return the request with its tokens. Raises: InvalidRequest, ContextLengthExceeded, BackendError."""
-        if isinstance(request, EncodeRequest):
+        if not isinstance(request, GenerateRequest):
             raise wrong_task(request.model, "generate")
-        rendered = self.render(request.prompt) if isinstance(request.prompt, ChatPrompt) else None
-        tokens = self.tokens(request.prompt) if rendered is None else self._encoded(rendered)
+        prompt, rendered = request.prompt, ""
+        if isinstance(prompt, ChatPrompt):
+            prompt, marks = mark(prompt)
+            rendered = self._format.render(prompt)
+            read = self._read(rendered, marks)
+        else:
+            read = Illustrated(self.tokens(prompt))
+        self._check_ids(read)
         if request.context:
-            tokens = self._behind(request.context, tokens)
-        vocab_size = self._tokenizer.vocab_size
-        if len(tokens) == 0:
-            raise InvalidRequest("the prompt is empty; give it at least one token", param="prompt")
-        if tokens.min() < 0 or tokens.max() >= vocab_size:
-            raise InvalidRequest(f"the prompt holds token ids outside [0, {vocab_size})", param="prompt")
-        if len(tokens) >= self._max_context_tokens:
-            raise ContextLengthExceeded(
-                # Clients know this error by these words, and then shorten the prompt or take another model.
-                f"the prompt has {len(tokens)} tokens; this model's maximum context length is "
-                f"{self._max_context_tokens} tokens, of which the answer needs one (model '{request.model}'); shorten "
-                "the prompt, or set engine.context_tokens higher if the model was made for more",
-                param="messages" if isinstance(request.prompt, ChatPrompt) else "prompt",
-            )
-        if not isinstance(request.prompt, ChatPrompt) or rendered is None:
-            return PreparedRequest(request, tokens, arrival, self._grammars.compile(request.constraint))
-        speech = self._format.speech(request.prompt, rendered, has_constraint=request.constraint is not None)
-        grammar = self._grammar(request, request.prompt, speech)
-        return PreparedRequest(request, tokens, arrival, grammar, speech)
+            read = self._behind(request.context, read)
+        self._check_length(request, len(read.tokens))
+        if not isinstance(prompt, ChatPrompt):
+            return PreparedRequest(request, read.tokens, arrival, self._grammars.compile(request.constraint))
+        speech = self._format.speech(prompt, rendered, has_constraint=request.constraint is not None)
+        grammar = self._grammar(request, prompt, speech)
+        for _, span in read.media:
+            assert self._media is not None, "who has read media has a reader of them"
+            self._media.encode(span)
+        if read.media:
+            request = replace(request, prompt=prompt)  # the files themselves have done their part
+        return PreparedRequest(request, read.tokens, arrival, grammar, speech, read.media)
 
     def render(self, prompt: ChatPrompt) -> str:
-        """Return the conversation as text. Raises: InvalidRequest, BackendError."""
-        return self._format.render(prompt)
+        """Return the conversation as text, for people to read. Raises: InvalidRequest, BackendError."""
+        prompt, marks = mark(prompt)
+        rendered = self._format.render(prompt)
+        return marks.shown(rendered) if marks.media else rendered
 
     def tokens(self, prompt: Prompt) -> TokenArray:
         """Return the tokens of any prompt, unchecked. Raises: InvalidRequest, BackendError."""
         if isinstance(prompt, ChatPrompt):
-            return self._encoded(self.render(prompt))
+            prompt, marks = mark(prompt)
+            return self._read(self._format.render(prompt), marks).tokens
         if isinstance(prompt, TextPrompt):
             return self._tokenizer.encode(prompt.text, parse_special=True, add_bos=True)
         if isinstance(prompt, FillPrompt):
             return self._fill(prompt)
         return np.array(prompt.tokens, np.int32)
 
-    def _behind(self, context: tuple[int, ...], tokens: TokenArray) -> TokenArray:
-        """Return the tokens behind those of an earlier exchange: they begin no text any more."""
-        begins = len(tokens) > 0 and tokens[0] == self._tokenizer.bos_id
-        return np.concatenate((np.array(context, np.int32), tokens[1:] if begins else tokens))
+    def _behind(self, context: tuple[int, ...], read: Illustrated) -> Illustrated:
+        """Return the prompt behind the tokens of an earlier exchange: it begins no text any more.
 
-    def _encoded(self, rendered: str) -> TokenArray:
+        Raises: InvalidRequest.
+        """
+        before = Illustrated(np.array(context, np.int32))
+        self._check_ids(before)
+        begins = len(read.tokens) > 0 and read.tokens[0] == self._tokenizer.bos_id
+        return read.behind(before.tokens) if not begins else read.without_first().behind(before.tokens)
+
+    def _check_ids(self, read: Illustrated) -> None:
+        vocab_size = self._tokenizer.vocab_size
+        words = text_tokens(read.tokens) if read.media else read.tokens
+        if len(words) and (words.min() < 0 or words.max() >= vocab_size):
+            raise InvalidRequest(f"the prompt holds token ids outside [0, {vocab_size})", param="prompt")
+
+    def _check_length(self, request: GenerateRequest, num_tokens: int) -> None:
+        if num_tokens == 0:
+            raise InvalidRequest("the prompt is empty; give it at least one token", param="prompt")
+        if num_tokens < self._max_context_tokens:
+            return
+        raise ContextLengthExceeded(
+            # Clients know this error by these words, and then shorten the prompt or take another model.
+            f"the prompt has {num_tokens} tokens; this model's maximum context length is "
+            f"{self._max_context_tokens} tokens, of which the answer needs one (model '{request.model}'); shorten "
+            "the prompt, or set engine.context_tokens higher if the model was made for more",
+            param="messages" if isinstance(request.prompt, ChatPrompt) else "prompt",
+        )
+
+    def _read(self, rendered: str, marks: Marks) -> Illustrated:
+        if not marks.media:
+            return Illustrated(self._encoded(rendered, is_first=True))
+        return illustrate(marks.pieces(rendered), lambda text, first: self._encoded(text, is_first=first), self._media)
+
+    def _encoded(self, rendered: str, *, is_first: bool) -> TokenArray:
         bos_text = self._format.bos_text
         writes_bos = bool(bos_text) and rendered.startswith(bos_text)
-        return self._tokenizer.encode(rendered, parse_special=True, add_bos=not writes_bos)
+        return self._tokenizer.encode(rendered, parse_special=True, add_bos=is_first and not writes_bos)
 
     def _grammar(self, request: GenerateRequest, prompt: ChatPrompt, speech: Speech) -> CompiledGrammar | None:
         """Return the grammar of an answer in a chat. Raises: InvalidRequest, where it is asked for and cannot be."""

@@ -4,19 +4,21 @@ Owns everything about a sequence but its KV. Knows nothing of other sequences, b
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from appliance.backends.base import LogitsArray, TokenArray, Tokenizer
+from appliance.backends.base import LogitsArray, MediaSpan, TokenArray, Tokenizer
+from appliance.backends.media_keys import MIN_TOKENS, text_tokens
 from appliance.core.events import Delta, Finished, FinishReason, PromptEcho, Timings, TokenLogprob, Usage
 from appliance.core.request import PRIORITY_RANK, FillPrompt, TextPrompt
 
+from .adapters import key_of, scope_with
 from .answer import AnswerText, Spoken
 from .batcher import Work
 from .blocks import Block
 from .choosing import Choosing
-from .prefix import EVERYBODY, scope_of
+from .prefix import scope_of
 from .prompt import PreparedRequest
 from .prompt_scores import PromptScores
 from .sampler import Scratch
@@ -46,8 +48,10 @@ class Sequence:
         self.turn = (PRIORITY_RANK[request.priority], arrival.rank, number)
         self.caller, self.weight = arrival.caller, arrival.weight
         is_scored = request.echoes_prompt and request.logprobs is not None
-        is_shared = request.cache_prompt and not is_scored
-        self.scope = EVERYBODY if is_shared else scope_of("private", request.id, is_private=True)
+        self._media = dict(prepared.media)
+        self.adapter_key = key_of(request.adapters)
+        is_shared = request.cache_prompt and not is_scored and _is_told_apart(prepared)
+        self.scope = scope_with(self.adapter_key) if is_shared else scope_of("private", request.id, is_private=True)
         self.scores: PromptScores | None = None
         if is_scored and choice == 0:  # one of the choices does it for all
             self.scores = PromptScores(prepared.tokens, request.logprobs or 0, vocabulary.tokenizer)
@@ -58,17 +62,14 @@ class Sequence:
         self.num_prompt = num_prompt
         self.num_tokens = num_prompt
         self.cached_tokens = 0
-        self.accepted_draft_tokens = 0
-        self.rejected_draft_tokens = 0
+        self.accepted_draft_tokens = self.rejected_draft_tokens = 0
         self.finish_reason: FinishReason | None = None
         self._end = num_prompt + max_new
         self._buffer = np.empty(self._end, np.int32)
         self._buffer[:num_prompt] = prepared.tokens
         self._tokenizer = vocabulary.tokenizer
         self._eos_ids = frozenset() if request.stop.ignore_eos else vocabulary.tokenizer.eos_ids
-        self._choosing = Choosing(
-            request, choice, prepared.tokens, vocabulary.tokenizer, vocabulary.scratch, prepared.grammar
-        )
+        self._choosing = _choosing(prepared, choice, vocabulary)
         self._num_drawn_end = num_prompt
         self._forced: list[int] = []
         self._speech = prepared.speech
@@ -103,7 +104,18 @@ class Sequence:
         """What the batcher needs to know."""
         num_pending = self.num_tokens - self.num_computed
         num_forced = min(self.num_tokens - self._num_drawn_end, num_pending - 1)
-        return Work(self.num_computed, num_pending, num_forced, is_scored=self.scores is not None)
+        work = Work(self.num_computed, num_pending, num_forced, is_scored=self.scores is not None)
+        if self._media and self.num_computed < self.num_prompt:
+            start = next((start for start in self._media if start >= self.num_computed), None)
+            if start is not None:
+                return replace(
+                    work, num_until_medium=start - self.num_computed, num_medium=len(self._media[start].keys)
+                )
+        return work
+
+    def medium_at(self, position: int) -> MediaSpan | None:
+        """Return the medium whose first key stands at that position."""
+        return self._media.get(position)
 
     def admit(self, handle: int, num_cached: int, now_s: float) -> bool:
         """Take a handle that already holds the first `num_cached` tokens. Returns whether it is the first time."""
@@ -138,6 +150,7 @@ class Sequence:
         """Return a guess of what follows, at most so many tokens. It is written behind those that came."""
         assert self.drafter is not None
         guess = self.drafter.draft(num_tokens)
+        guess = guess[: int(np.argmax(guess < 0))] if (guess < 0).any() else guess  # nobody says a medium
         if self._is_constrained:
             guess = self._choosing.possible(guess)
         self._buffer[self.num_tokens : self.num_tokens + len(guess)] = guess
@@ -236,7 +249,7 @@ class Sequence:
             mean_token_probability=self._choosing.mean_probability,
             stop_string=self._answer.stop_string,
             sum_logprob=self._choosing.sum_logprob,
-            tokens=tuple(self.tokens.tolist()) if self.request.returns_tokens else (),
+            tokens=tuple(text_tokens(self.tokens).tolist()) if self.request.returns_tokens else (),
         )
 
     def timings(self, now_s: float) -> Timings:
@@ -279,5 +292,15 @@ class Sequence:
             return prompt.text
         if isinstance(prompt, FillPrompt):
             return prompt.prefix
-        pieces = map(self._tokenizer.token_bytes, self._buffer[: self.num_prompt].tolist())
+        pieces = map(self._tokenizer.token_bytes, text_tokens(self._buffer[: self.num_prompt]).tolist())
         return b"".join(pieces).decode(errors="replace")
+
+
+def _choosing(prepared: PreparedRequest, choice: int, vocabulary: Vocabulary) -> Choosing:
+    words = text_tokens(prepared.tokens)
+    return Choosing(prepared.request, choice, words, vocabulary.tokenizer, vocabulary.scratch, prepared.grammar)
+
+
+def _is_told_apart(prepared: PreparedRequest) -> bool:
+    """Return whether the keys of every medium are enough to know it by."""
+    return all(len(span.keys) >= MIN_TOKENS for _, span in prepared.media)

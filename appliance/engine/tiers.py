@@ -12,7 +12,7 @@ from appliance.caches.kv_folder import KvFolder
 
 from .block_files import BlockFiles, Read, Written
 from .blocks import Block, BlockTree, Found
-from .prefix import EVERYBODY, Grid, Scope
+from .prefix import Grid, Scope
 
 MIN_STORED_TOKENS = 256
 """What is computed again in a moment is not worth a write."""
@@ -208,15 +208,12 @@ class Tiers:
 
     def _take_stock(self, folder: KvFolder) -> None:
         """Put what an earlier process left on disk into the tree, worth less than anything new, by its last use."""
-        known = {EVERYBODY.key: self._tree.root(EVERYBODY)}
+        known: dict[bytes, Block] = {}
         found = folder.scan()
         by_use = sorted(found, key=lambda stored: stored.used_s)
         worths = {stored.key: rank / len(found) for rank, stored in enumerate(by_use)}
         for stored in found:
-            parent = known.get(stored.parent)
-            if parent is None:  # a scope that this version does not have
-                folder.remove(stored.key)
-                continue
+            parent = known.get(stored.parent) or self._tree.root(Scope(stored.parent))  # what begins a scope: see scan
             block = known[stored.key] = self._tree.add(parent, stored.tokens, stored.layout)
             self._tree.set_disk_bytes(block, stored.num_bytes)
             block.worth = worths[stored.key]

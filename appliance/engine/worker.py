@@ -13,19 +13,21 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import psutil
+from msgspec.structs import replace
 
 from appliance.backends import loading
-from appliance.backends.base import LoadedEncoder, LoadedModel
+from appliance.backends.base import LoadedEncoder, LoadedListener, LoadedModel, ReadsMedia
 from appliance.caches.kv_folder import FolderInUse, KvFolder
 from appliance.core.events import Failed, RequestEvent
 from appliance.core.messages import (
     Budget,
     Cancel,
+    ForgetAdapter,
     FromWorker,
     Load,
     LoadFailed,
@@ -40,20 +42,24 @@ from appliance.core.messages import (
     ToWorker,
 )
 from appliance.core.plan import Calibration, LoadPlan, SnapshotTiers
-from appliance.core.request import PRIORITY_RANK, ReadRequest
+from appliance.core.request import PRIORITY_RANK, GenerateRequest, ReadRequest, Request
 from appliance.core.traits import ModelTraits
 from appliance.errors import ApplianceError, BackendError, OutOfDeviceMemory, to_info
 from appliance.link.frames import FrameReader, send_frame
 
+from .adapter_files import AdapterFiles
 from .contention import ThreadKeeper, keep_threads, process_probe
 from .encoding import EncodingEngine
 from .engine import Engine
+from .hearing.recordings import PreparedRecording, RecordingReader
 from .inputs import PreparedInputs, RequestReader
 from .interruption import Interruption
+from .media_desk import MediaDesk, Prepare, has_media
 from .prefix import Grid
 from .prompt import Arrival, PreparedRequest, PromptReader
 from .threads import calibrate
 from .tiers import Limits, Tiers
+from .transcribing import TranscribingEngine
 from .vocabulary import answer, count
 
 STATS_EVERY_S = 1.0
@@ -61,12 +67,15 @@ LOADING_EVERY_S = 0.1
 
 _log = logging.getLogger(__name__)
 
-AnyEngine = Engine | EncodingEngine
-Prepared = PreparedRequest | PreparedInputs
+AnyEngine = Engine | EncodingEngine | TranscribingEngine
+Prepared = PreparedRequest | PreparedInputs | PreparedRecording
 
 
 class Wake:
     """A note of the worker to itself: the disk brought what a request waits for."""
+
+
+Order = Cancel | Pause | Resume | Budget | ForgetAdapter | Wake
 
 
 class Worker:
@@ -75,9 +84,11 @@ class Worker:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._send_lock = threading.Lock()
-        self._inbox: queue.SimpleQueue[Prepared | Cancel | Pause | Resume | Budget | Wake | Stop] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Prepared | Order | Stop] = queue.SimpleQueue()
         self._loads: queue.SimpleQueue[LoadPlan] = queue.SimpleQueue()
-        self._reader: PromptReader | RequestReader | None = None
+        self._reader: PromptReader | RequestReader | RecordingReader | None = None
+        self._desk = MediaDesk()
+        self._adapter_files: AdapterFiles | None = None
         self._threads: ThreadKeeper | None = None
         self._interruption: Interruption | None = None
         self._reported_s = 0.0
@@ -117,9 +128,15 @@ class Worker:
         if isinstance(model, LoadedEncoder):
             self._reader = RequestReader(loading.open_inputs(plan.artefact), model.traits)
             engine = EncodingEngine(model, time.monotonic)
+        elif isinstance(model, LoadedListener):
+            tokenizer = loading.open_tokenizer(plan.artefact)
+            self._reader = RecordingReader(tokenizer, model.tokens, model.traits)
+            engine = TranscribingEngine(model, tokenizer, time.monotonic)
         else:
             tokenizer = loading.open_tokenizer(plan.artefact)
-            self._reader = PromptReader(tokenizer, model.traits.max_context_tokens)
+            self._adapter_files = AdapterFiles(plan.artefact, model.traits.max_adapters_per_step)
+            media = model if isinstance(model, ReadsMedia) and model.traits.media else None
+            self._reader = PromptReader(tokenizer, model.traits.max_context_tokens, media)
             calibration = calibrate(model, plan.thread_candidates, process_probe(), time.monotonic)
             self._threads = _keep_threads(model, plan, calibration)
             tiers = self._open_tiers(plan.snapshots, model.traits)
@@ -158,8 +175,8 @@ class Worker:
             if self._threads is not None:
                 self._threads.on_step(time.monotonic())
 
-    def _handle(self, engine: AnyEngine, message: Prepared | Cancel | Pause | Resume | Budget | Wake) -> None:
-        if isinstance(message, PreparedRequest | PreparedInputs):
+    def _handle(self, engine: AnyEngine, message: Prepared | Order) -> None:
+        if isinstance(message, Prepared):
             failures = _start(engine, message)
             if failures:
                 self._send([*failures])
@@ -169,12 +186,14 @@ class Worker:
                 self._send([self._stats(engine)])
         elif isinstance(message, Budget):
             self._limit(engine, message.work_ratio)
-        elif isinstance(engine, EncodingEngine):
-            return  # its requests are over in a moment: nothing is paused, and nothing comes from a disk
+        elif not isinstance(engine, Engine):
+            return  # its requests give way by themselves: nothing is paused, and nothing comes from a disk
         elif isinstance(message, Pause):
             engine.pause(message.id)
         elif isinstance(message, Resume):
             engine.resume(message.id)
+        elif isinstance(message, ForgetAdapter):
+            engine.forget_adapter(message.digest)
         else:
             engine.wake()
 
@@ -211,29 +230,49 @@ class Worker:
         if isinstance(message, Load):
             self._loads.put(message.plan)
         elif isinstance(message, Start):
-            self._prepare(message)
+            self._look_at(message.request, partial(self._prepare, message, time.monotonic()))
         elif isinstance(message, ReadRequest):
-            assert isinstance(self._reader, PromptReader), "models that write are asked"
-            self._send([answer(partial(count, self._reader), message)])
+            self._look_at(message, partial(self._count, message))
         elif not isinstance(message, OpenVocabulary):  # which is for processes without weights
+            if isinstance(message, Cancel):
+                self._desk.cancel(message.id)
             self._inbox.put(message)
 
-    def _prepare(self, message: Start) -> None:
+    def _look_at(self, request: Request | ReadRequest, prepare: Prepare) -> None:
+        """Read a prompt now, or at the desk where it holds more than text."""
+        if has_media(request):
+            self._desk.take(request.id, prepare)
+        else:
+            prepare()()
+
+    def _count(self, request: ReadRequest) -> Callable[[], None]:
+        assert isinstance(self._reader, PromptReader), "models that write are asked"
+        return partial(self._send, [answer(partial(count, self._reader), request)])
+
+    def _prepare(self, message: Start, received_s: float) -> Callable[[], None]:
+        """Return what is left to do with a request: begin it, or say why it cannot be."""
         assert self._reader is not None, "the daemon starts requests only after Ready"
         try:
-            arrival = Arrival(time.monotonic(), message.waited_s, message.rank, message.caller, message.weight)
-            prepared = self._reader.prepare(message.request, arrival)
+            arrival = Arrival(received_s, message.waited_s, message.rank, message.caller, message.weight)
+            prepared = self._reader.prepare(self._with_files(message.request), arrival)
         except ApplianceError as error:
-            self._send([Failed(id=message.request.id, error=to_info(error))])
-            return
+            return partial(self._send, [Failed(id=message.request.id, error=to_info(error))])
         except Exception:
             _log.exception("a prompt could not be read")
             problem = BackendError("the worker could not read this prompt; its log has the cause")
-            self._send([Failed(id=message.request.id, error=to_info(problem))])
-            return
+            return partial(self._send, [Failed(id=message.request.id, error=to_info(problem))])
+        return partial(self._begin, message, prepared)
+
+    def _begin(self, message: Start, prepared: Prepared) -> None:
         self._inbox.put(prepared)
         if self._interruption is not None:
             self._interruption.on_arrival(PRIORITY_RANK[message.request.priority])
+
+    def _with_files(self, request: Request) -> Request:
+        """Return the request with its adapters as files that can be loaded. Raises: InvalidRequest."""
+        if self._adapter_files is None or not isinstance(request, GenerateRequest) or not request.adapters:
+            return request
+        return replace(request, adapters=self._adapter_files.ready(request.adapters))
 
     def _send(self, messages: Sequence[FromWorker]) -> None:
         with self._send_lock:
@@ -252,6 +291,9 @@ def _keep_threads(model: LoadedModel, plan: LoadPlan, calibration: Calibration |
 def _start(engine: AnyEngine, prepared: Prepared) -> list[RequestEvent]:
     if isinstance(engine, EncodingEngine):
         assert isinstance(prepared, PreparedInputs)
+        return engine.start(prepared)
+    if isinstance(engine, TranscribingEngine):
+        assert isinstance(prepared, PreparedRecording)
         return engine.start(prepared)
     assert isinstance(prepared, PreparedRequest)
     return engine.start(prepared)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 from appliance.core.events import ModelStateChanged, RequestQueued, SystemEvent
+from models.names import base_of
 
 
 class Traffic:
@@ -22,7 +23,7 @@ class Traffic:
     def observe(self, event: SystemEvent) -> None:
         """Hear of what happens."""
         if isinstance(event, RequestQueued):
-            self._asked_s[event.model.partition("@")[0]] = self._clock()
+            self._asked_s[base_of(event.model)] = self._clock()
         elif not isinstance(event, ModelStateChanged) or event.state != "loading":
             return
         self.note()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from appliance.core.messages import FromWorker, ToWorker
 
-from .frames import LinkBroken, decoder_for_daemon, encode_frame
+from .frames import LinkBroken, decoder_for_daemon, encode_frames
 
 _RECEIVE_BYTES = 2**18
 
@@ -37,11 +37,11 @@ class Channel:
         self._loop.add_reader(connection, self._receive)
 
     def send(self, messages: Sequence[ToWorker]) -> None:
-        """Send one frame, or keep what the socket does not take now. Does nothing once the channel is closed."""
+        """Send a frame, or keep what the socket does not take now. Does nothing once the channel is closed."""
         if not self._is_open:
             return
         try:
-            self._unsent += encode_frame(messages)
+            self._unsent += encode_frames(messages)
         except LinkBroken as error:
             self._loop.call_soon(self.close, str(error))
             return

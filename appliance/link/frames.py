@@ -38,6 +38,20 @@ def encode_frame(messages: Sequence[ToWorker] | Sequence[FromWorker]) -> bytearr
     return frame
 
 
+def encode_frames(messages: Sequence[ToWorker]) -> bytearray:
+    """Return what holds `messages`: one frame or, where that would be too long, several in the same order.
+
+    Requests with pictures that waited for the same model can be more than a frame together. Raises: LinkBroken.
+    """
+    try:
+        return encode_frame(messages)
+    except LinkBroken:
+        if len(messages) < 2:
+            raise
+    half = len(messages) // 2
+    return encode_frames(messages[:half]) + encode_frames(messages[half:])
+
+
 class FrameDecoder(Generic[Message]):
     """Turns received bytes, cut anywhere, into the lists of messages they hold."""
 

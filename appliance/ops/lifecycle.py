@@ -33,6 +33,17 @@ def lock_home(home: Path) -> IO[str]:
     return stream
 
 
+class DrainSwitch:
+    """Asks the daemon to end in order, as the first signal does. Used on the daemon's loop."""
+
+    def __init__(self) -> None:
+        self.is_flipped = asyncio.Event()
+
+    def flip(self) -> None:
+        """Ask; to ask again changes nothing."""
+        self.is_flipped.set()
+
+
 def watch_signals(on_stop: Callable[[], None], on_stop_now: Callable[[], None]) -> None:
     """Call `on_stop` at the first SIGTERM or SIGINT and `on_stop_now` at each later one. Needs the running loop."""
     loop = asyncio.get_running_loop()

@@ -26,5 +26,10 @@ def set_up_logging(level: str, stream: TextIO = sys.stderr) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_Formatter(has_colours=stream.isatty()))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    set_level(level)
+
+
+def set_level(level: str) -> None:
+    """Let our own log say everything from `level` up, from now on."""
     for name in ("appliance", "models"):
         logging.getLogger(name).setLevel(level.upper())

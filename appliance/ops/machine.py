@@ -1,33 +1,25 @@
 """The daemon's machine: what it is, asked once at the start, and what it does, asked fresh each time."""
 
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
-
-import msgspec
 
 from appliance.core.easing import Strain
 from appliance.core.hardware import Bandwidth, Hardware, HardwareSnapshot, Temperature
 from appliance.hardware.bandwidth import measure_bandwidth
 from appliance.hardware.files import Notes, Tree
-from appliance.hardware.power import Energy, mean_watts, read_board_watts, read_energy, read_supply
+from appliance.hardware.power import read_supply
 from appliance.hardware.readings import ReadingsProbe
 from appliance.hardware.temperatures import read_temperatures
 from appliance.hardware.throttling import read_throttling
+
+from .meter import Meter, Vitals, is_processors
 
 _PI_LIMIT_CELSIUS = 80.0
 """Where the firmware of a Raspberry Pi begins to lower the clock; its sensor's own limit is where it switches off.
 
 Source: Raspberry Pi documentation, "Frequency management and thermal control".
 """
-
-
-class Vitals(msgspec.Struct, frozen=True, kw_only=True):
-    """The two values that a status shows: the processor's heat, and the power of the machine or else the processor."""
-
-    celsius: float | None
-    watts: float | None
 
 
 class Machine:
@@ -45,8 +37,8 @@ class Machine:
         self._readings = ReadingsProbe(root)
         self._measure = measure
         self._measuring = threading.Lock()
-        self._vitals = threading.Lock()
-        self._energy: Energy | None = None
+        self._meter = Meter(root)
+        self._counting = threading.Lock()
         self._throttle_counts: dict[str, int] = {}
         self.bandwidth: Bandwidth | None = None
         """What was measured last; None: not yet."""
@@ -61,15 +53,12 @@ class Machine:
 
     def vitals(self) -> Vitals:
         """Return what the kernel's files say; starts no process. Power may be the mean since the last call."""
-        with self._vitals:
-            before, self._energy = self._energy, read_energy(self._tree, time.monotonic(), Notes())
-            watts = read_board_watts(self._tree) or mean_watts(before, self._energy, of_platform=False)
-        return Vitals(celsius=processor_celsius(read_temperatures(self._tree)), watts=watts)
+        return self._meter.read()
 
     def strain(self) -> Strain:
         """Return what speaks against full work, by the kernel's files; starts no process. Counters are compared with
         those of the call before."""
-        with self._vitals:
+        with self._counting:
             throttling = read_throttling(self._tree, self._throttle_counts)
             self._throttle_counts = throttling.counts
             supply = read_supply(self._tree)
@@ -95,14 +84,5 @@ def headroom_celsius(temperatures: tuple[Temperature, ...], limit_celsius: float
 
     None where no sensor is the processor's, or none knows a limit.
     """
-    limits = ((sensor, limit_celsius or sensor.limit_celsius) for sensor in temperatures if _is_processors(sensor))
+    limits = ((sensor, limit_celsius or sensor.limit_celsius) for sensor in temperatures if is_processors(sensor))
     return min((limit - sensor.celsius for sensor, limit in limits if limit is not None), default=None)
-
-
-def processor_celsius(temperatures: tuple[Temperature, ...]) -> float | None:
-    """Return the hottest of the processor's sensors; None where none says that it is the processor's."""
-    return max((sensor.celsius for sensor in temperatures if _is_processors(sensor)), default=None)
-
-
-def _is_processors(sensor: Temperature) -> bool:
-    return sensor.sensor.startswith(("CPU", "SoC"))

@@ -15,6 +15,7 @@ from appliance.core.events import (
     ModelStateChanged,
     RequestAccepted,
     RequestEnded,
+    RequestNormalized,
     RequestQueued,
     SystemEvent,
     TokensEmitted,
@@ -25,6 +26,7 @@ from .cache_metrics import CacheMetrics
 from .families import FIRST_TOKEN_S, Families
 from .job_metrics import JobMetrics
 from .model_metrics import ModelMetrics
+from .normalizer_metrics import NormalizerMetrics
 from .request_metrics import RequestMetrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -73,6 +75,7 @@ class Metrics:
             JobStateChanged: JobMetrics(self._registry).observe,
             ModelBenchmarked: BenchmarkMetrics(families).observe,
             AnswerLookedUp: CacheMetrics(families).observe,
+            RequestNormalized: NormalizerMetrics(self._registry).observe,
             MachineEased: lambda event: work_ratio.set(event.easing.work_ratio),
         }
 

@@ -5,13 +5,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from msgspec.structs import replace
+
 import appliance
-from appliance.core.admin import MachineStatus, Status, Versions
+from appliance.core.admin import LoadedModelStatus, MachineStatus, Status, Versions
+from appliance.core.history import History
 from appliance.hardware.probe import cpu_busy_ratio
 from appliance.scheduler.loop import SchedulerLoop
 
-from .machine import Vitals
+from .gpus import Gpus
+from .history import HistoryLog
+from .meter import Vitals
 from .ready import Readiness
+from .requests import RequestLog
 
 
 class StatusReport:
@@ -28,6 +34,9 @@ class StatusReport:
         url: str,
         home: Path,
         default_model: str,
+        requests: RequestLog,
+        gpus: Gpus,
+        history: HistoryLog,
     ) -> None:
         self._scheduler = scheduler
         self._readiness = readiness
@@ -35,8 +44,14 @@ class StatusReport:
         self._memory_total_bytes = memory_total_bytes
         self._backend_versions = backend_versions
         self._url, self._home, self._default_model = url, home, default_model
+        self._requests, self._gpus, self._history = requests, gpus, history
         self._started_s = time.monotonic()
         cpu_busy_ratio()  # the first reading has nothing to compare with
+
+    def history(self) -> History:
+        """Return what happened in the last minutes."""
+        self._gpus.look()
+        return self._history.history()
 
     def num_waiting(self) -> int:
         """Return how many requests wait for their turn."""
@@ -44,7 +59,7 @@ class StatusReport:
 
     def status(self, vitals: Vitals) -> Status:
         """Return the status now. Processor load is the mean since the last call."""
-        models = self._scheduler.status()
+        models = tuple(map(self._with_recent, self._scheduler.status()))
         reason = self._readiness.reason
         return Status(
             state="draining" if self._readiness.is_draining else "serving",
@@ -64,6 +79,7 @@ class StatusReport:
                 temperature_celsius=vitals.celsius,
                 power_watts=vitals.watts,
                 easing=self._scheduler.easing,
+                gpus=self._gpus.look(),
             ),
             versions=Versions(
                 appliance=appliance.__version__,
@@ -71,3 +87,7 @@ class StatusReport:
                 backends=self._backend_versions(),
             ),
         )
+
+    def _with_recent(self, model: LoadedModelStatus) -> LoadedModelStatus:
+        recent = self._requests.recent_of(model.name)
+        return replace(model, ttft_s=recent.median_ttft_s, cached_ratio=recent.cached_ratio)

@@ -75,7 +75,8 @@ class _Entry:
             state=_ENDS[event.outcome],
             arrived_s=self.arrived_at_s,
             duration_s=event.duration_s,
-            queue_s=accepted.queue_s if accepted else None,
+            # The worker's own account where it came: that it accepted may be told together with the first token.
+            queue_s=event.timings.queue_s if event.timings else accepted.queue_s if accepted else None,
             ttft_s=self.ttft_s,
             prompt_tokens=event.prompt_tokens if accepted else None,
             cached_tokens=event.cached_tokens if accepted else None,
@@ -120,6 +121,10 @@ class RequestLog:
         ended = [status for _, status in reversed(self._ended)]
         return Requests(requests=(*active, *ended), recent=self._recent(now_s))
 
+    def recent_of(self, model: str) -> RecentFigures:
+        """Return how the last requests to one model went."""
+        return self._recent(self._clock(), model)
+
     def find(self, public_id: str) -> tuple[RequestId, ...]:
         """Return the waiting and running requests of an id as the log or as an answer shows it.
 
@@ -152,8 +157,9 @@ class RequestLog:
         entry = self._active.pop(event.id)
         self._ended.append((self._clock(), entry.ended(event)))
 
-    def _recent(self, now_s: float) -> RecentFigures:
+    def _recent(self, now_s: float, model: str | None = None) -> RecentFigures:
         done = [s for ended_s, s in self._ended if now_s - ended_s <= RECENT_S and s.state == "done"]
+        done = done if model is None else [status for status in done if status.model == model]
         num_prompt_tokens = sum(status.prompt_tokens or 0 for status in done)
         num_cached_tokens = sum(status.cached_tokens or 0 for status in done)
         return RecentFigures(

@@ -184,6 +184,9 @@ class ModelEntry:
             expires_in_s=max(0.0, expires_s - now_s) if expires_s != float("inf") else None,
             load_ratio=self.load_ratio if self.state == "loading" else None,
             choice=next(iter(self.plan.reasons), ""),
+            prefix_memory_bytes=self.stats.snapshot_memory_bytes if self.stats else 0,
+            max_prefix_memory_bytes=self.plan.snapshots.memory_bytes,
+            prefix_disk_bytes=self.stats.snapshot_disk_bytes if self.stats else 0,
         )
 
 

@@ -10,7 +10,7 @@ from appliance.core.admin import LoadedModelStatus
 from appliance.core.caller import Caller
 from appliance.core.easing import FULL, Easing
 from appliance.core.events import Failed, ModelCalibrated, ModelStateChanged, PromptRead, RequestEvent, SystemEvent
-from appliance.core.messages import FromWorker, LoadFailed, Loading, MemoryPressure, Ready, Stats
+from appliance.core.messages import ForgetAdapter, FromWorker, LoadFailed, Loading, MemoryPressure, Ready, Stats
 from appliance.core.plan import LoadPlan
 from appliance.core.request import ReadRequest, Request, RequestId
 from appliance.errors import ApplianceError, BackendError, Draining, from_info, to_info
@@ -123,6 +123,12 @@ class SchedulerLoop:
         """Let the model stay for so long once nobody uses it, or for ever; 0 ends it then. Raises: ModelNotFound."""
         self._scheduler.on_keep(model, keep_alive_s, self._clock())
         self._after()
+
+    def forget_adapter(self, digest: str) -> None:
+        """Let no model keep an adapter in memory; what runs with it goes on."""
+        for row in self.status():
+            if row.state == "ready":
+                self._pool.send(row.name, [ForgetAdapter(digest=digest)])
 
     def ease(self, easing: Easing) -> None:
         """Let models use so much of what they could, and batches wait or go on."""

@@ -55,7 +55,7 @@ class Scheduler:
     def on_request(self, request: Request, caller: Caller, now_s: float) -> None:
         """Let a request in. Raises: the error with which it is turned away."""
         self._refuse_while_draining()
-        entry = self._fleet.ask(request.model)
+        entry = self._fleet.ask(request.resident)
         record = RequestRecord(request=request, caller=caller, arrived_s=now_s)
         placement = Placement(record=record, cost_tokens=estimate_tokens(request), since_s=now_s)
         self._check(entry, placement, now_s)
@@ -278,7 +278,7 @@ class Scheduler:
         placement = self._requests.get(request_id)
         if placement is None:
             return None
-        return self._fleet[placement.record.request.model].queue_place(request_id, now_s)
+        return self._fleet[placement.record.request.resident].queue_place(request_id, now_s)
 
     def last_error(self, model: str) -> ApplianceError | None:
         """Return why the model's last load or worker failed, None since it was last loaded."""
@@ -356,7 +356,7 @@ class Scheduler:
         record = placement.record
         record.finish(event)
         if record.num_open_choices == 0:
-            entry = self._fleet[record.request.model]
+            entry = self._fleet[record.request.resident]
             is_running = record.request.id in entry.running
             entry.note_duration(placement.total_served_s(now_s) if is_running else placement.served_s)
             self._end(placement, record.outcome, now_s)
@@ -375,8 +375,8 @@ class Scheduler:
     def _call_off(self, placement: Placement) -> None:
         """Tell the worker to forget a request, if it knows it."""
         request = placement.record.request
-        if request.id in self._fleet[request.model].begun:
-            self._effects.send(request.model, [Cancel(id=request.id)])
+        if request.id in self._fleet[request.resident].begun:
+            self._effects.send(request.resident, [Cancel(id=request.id)])
 
     def _fail_all(self, ids: Iterable[RequestId], error: ApplianceError, now_s: float) -> None:
         for request_id in list(ids):
@@ -384,7 +384,7 @@ class Scheduler:
 
     def _end(self, placement: Placement, outcome: Outcome, now_s: float, error: ApplianceError | None = None) -> None:
         record, request = placement.record, placement.record.request
-        entry = self._fleet[request.model]
+        entry = self._fleet[request.resident]
         del self._requests[request.id]
         for stage in (entry.waiting, entry.running, entry.paused):
             stage.pop(request.id, None)

@@ -2,12 +2,12 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from appliance.core.admin import Removed
 from appliance.core.store import AdapterView, AddAdapter
-from models.errors import StoreError
-from models.manifest import AdapterManifest, ModelManifest
+from models.manifest import AdapterManifest
 from models.store.store import ModelStore
 
 from .installed import Installed, name_of
@@ -17,10 +17,13 @@ from .store_errors import store_errors
 class AdapterCare:
     """What an operator does to adapters. Files are read and deleted on another thread than the daemon's own."""
 
-    def __init__(self, store: ModelStore, installed: Installed) -> None:
+    def __init__(
+        self, store: ModelStore, installed: Installed, forget: Callable[[str], None] = lambda digest: None
+    ) -> None:
+        """`forget` lets the models in memory let go of an adapter, by its digest."""
         self._store = store
         self._installed = installed
-        self._fits: dict[tuple[str, str], bool] = {}
+        self._forget = forget
 
     async def adapters(self) -> tuple[AdapterView, ...]:
         """Return all adapters."""
@@ -38,9 +41,13 @@ class AdapterCare:
             return await asyncio.to_thread(work)
 
     async def remove(self, name: str) -> Removed:
-        """Forget an adapter. Raises: ModelNotFound."""
+        """Forget an adapter; answers with it that are under way come to their end. Raises: ModelNotFound."""
         with store_errors():
-            return await asyncio.to_thread(remove_adapter, self._store, name)
+            digest = self._store.adapters.get(name).digest
+            removed = await asyncio.to_thread(remove_adapter, self._store, name)
+        if all(other.digest != digest for other in self._store.adapters.list()):
+            self._forget(digest)
+        return removed
 
     def views(self) -> tuple[AdapterView, ...]:
         """Return all adapters. May wait for the disk."""
@@ -48,7 +55,7 @@ class AdapterCare:
 
     def view(self, manifest: AdapterManifest) -> AdapterView:
         """Return one adapter as operators see it. May wait for the disk."""
-        details = manifest.details
+        details, known = manifest.details, self._installed.adapters
         return AdapterView(
             name=manifest.name,
             format=manifest.format,
@@ -62,17 +69,8 @@ class AdapterCare:
             licence=details.licence,
             added_s=manifest.added_s,
             path=manifest.files[0].path,
-            fits=tuple(name_of(model) for model in self._store.list() if self._does_fit(manifest, model)),
+            fits=tuple(name_of(model) for model in self._store.list() if not known.misfits(manifest, model)),
         )
-
-    def _does_fit(self, adapter: AdapterManifest, model: ModelManifest) -> bool:
-        key = (adapter.digest, model.digest)
-        if key not in self._fits:
-            try:
-                self._fits[key] = not self._store.adapters.misfits(adapter, model)
-            except StoreError:
-                return False  # one of them cannot be read now
-        return self._fits[key]
 
 
 def remove_adapter(store: ModelStore, name: str) -> Removed:

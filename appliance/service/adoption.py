@@ -27,7 +27,8 @@ class Adoption:
 
     def steps(self, name: str, artefact: Artefact, details: ModelDetails) -> Iterator[float]:
         """Yield how far it is, a ratio, until the model is ready; nothing where it stays as it is. Blocks."""
-        if not self._is_on or not wants_adoption(artefact, details, self._snapshot):
+        # A model with a projector runs where that is read
+        if not self._is_on or artefact.projector_path or not wants_adoption(artefact, details, self._snapshot):
             return
         ratios: SimpleQueue[float | None] = SimpleQueue()
 

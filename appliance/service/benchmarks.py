@@ -57,6 +57,8 @@ class Benchmarks:
 
         Raises: ModelNotFound; InvalidRequest, with what there is; DoesNotFit, where none of them has room.
         """
+        if self._installed.task(model) == "transcribe":
+            raise InvalidRequest(f"{model!r} turns speech into text; only models that read text are measured")
         ways = [each for each in self._explainer.explain(model).candidates if each.is_ready]
         wanted = [each for each in ways if not backends or {each.backend, each.variant} & {*backends}]
         if not wanted:
@@ -119,6 +121,8 @@ class Benchmarks:
 
     def _due_of(self, name: str) -> Iterator[CalibrateArguments]:
         """Yield what is to be measured of the model's own files; what was made of them is a model of its own."""
+        if self._installed.task(name) == "transcribe":
+            return
         for candidate in self._explainer.explain(name).candidates:
             if not candidate.is_ready or candidate.model != name:
                 continue

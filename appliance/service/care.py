@@ -15,9 +15,11 @@ from appliance.core.quantized import KeptModels
 from appliance.errors import ApplianceError, Conflict, InvalidRequest, ModelNotFound
 from appliance.scheduler.loop import SchedulerLoop
 from models.manifest import ModelManifest
+from models.names import adapters_of
 from models.store.intake import AddProgress
 from models.store.store import ModelStore
 
+from .adapters import adapted_view
 from .adoption import Adoption
 from .installed import Installed, name_of
 from .store_errors import store_errors
@@ -41,8 +43,17 @@ class ModelCare:
         return self._installed.views(self._loaded())
 
     def model(self, name: str) -> InstalledModel:
-        """Return one model. Raises: ModelNotFound."""
-        return self._installed.view(self._installed.resolve(name), self._loaded())
+        """Return one model, which may be named with adapters. Raises: ModelNotFound."""
+        canonical = self._installed.resolve_adapted(name)
+        view = self._installed.view(canonical, self._loaded())
+        return adapted_view(view, canonical, [self._installed.adapters.get(each) for each in adapters_of(canonical)])
+
+    async def usable(self) -> tuple[InstalledModel, ...]:
+        """Return all names that requests can be for: models, and those with each adapter that fits them."""
+        views = {view.name: view for view in self.models()}
+        pairs = await asyncio.to_thread(self._installed.adapters.usable, self._installed.manifests())
+        known = [(views[name], adapter) for model, adapter in pairs if (name := name_of(model)) in views]
+        return (*views.values(), *(adapted_view(view, f"{view.name}+{each.name}", [each]) for view, each in known))
 
     async def add(self, order: AddModel) -> AsyncIterator[ProgressEvent]:
         """Take a file in, yielding progress and at last `Done`. Raises: InvalidRequest, Conflict."""
@@ -73,13 +84,21 @@ class ModelCare:
         return msgspec.to_builtins(kept)  # type: ignore[no-any-return]  # a struct becomes a dict
 
     async def _keep(self, made: MadeModel, tell: Tell) -> KeptModel:
-        order = AddModel(path=made.folder, name=made.name, copy=True, made_of=made.made_of)
+        projector = self._projector_for(made)
+        order = AddModel(path=made.folder, name=made.name, copy=True, made_of=made.made_of, projector=projector)
         last: ProgressEvent | None = None
         async for last in self.add(order):
             if isinstance(last, Progress):
                 tell(JobProgress(text=last.text, done=last.done, total=last.total, unit=last.unit))
         assert isinstance(last, Done)  # an intake that does not end with it raises
         return KeptModel(model=last.model.name, quality=last.model.quality)
+
+    def _projector_for(self, made: MadeModel) -> str | None:
+        """Return the projector of the model that a GGUF file was made of: it goes with this one as with that."""
+        if not made.folder.endswith(".gguf"):
+            return None
+        origins = (manifest for manifest in self._store.list() if manifest.digest == made.made_of)
+        return next((manifest.projector_path for manifest in origins), None)
 
     async def remove(self, name: str) -> Removed:
         """Forget a model that is not in memory. Raises: ModelNotFound, Conflict."""
@@ -93,6 +112,14 @@ class ModelCare:
         kept_path = manifest.adopted_path if manifest else None
         return Removed(name=canonical, freed_bytes=freed_bytes, kept_path=kept_path)
 
+    async def removable(self, name: str) -> Removed:
+        """Return what `remove` would free, also of a model that is in memory. Raises: ModelNotFound, InvalidRequest."""
+        canonical = self._installed.resolve(name)
+        manifest = self._store.get(canonical)
+        with store_errors():
+            freed_bytes = await asyncio.to_thread(self._store.removable_bytes, canonical)
+        return Removed(name=canonical, freed_bytes=freed_bytes, kept_path=manifest.adopted_path if manifest else None)
+
     async def discard(self, name: str) -> Removed:
         """Forget a model, which leaves memory first. Raises: ModelNotFound, Conflict, InvalidRequest."""
         canonical = self._installed.resolve(name)
@@ -102,8 +129,11 @@ class ModelCare:
         return await self.remove(canonical)
 
     async def load(self, name: str) -> AsyncIterator[ProgressEvent]:
-        """Bring a model into memory, yielding progress and at last `Done`. Raises: what loading raises."""
-        canonical = self._installed.resolve(name)
+        """Bring a model into memory, yielding progress and at last `Done`; its adapters follow when they are used.
+
+        Raises: what loading raises.
+        """
+        canonical = self._installed.resident(self._installed.resolve_adapted(name))
         async for ratio in self._scheduler.load(canonical):
             yield Progress(text=f"loading {canonical}", done=ratio, total=1.0, unit="ratio")
         yield Done(model=self.model(canonical))
@@ -156,12 +186,12 @@ class ModelCare:
                 return
             if status.is_pinned:
                 raise Conflict(f"model {name!r} is pinned; let it go first: appliance models pin {name} --off")
-        self._scheduler.keep(self._installed.resolve(name), keep_alive_s)
+        self._scheduler.keep(self._installed.resident(self._installed.resolve_adapted(name)), keep_alive_s)
 
     def status(self, name: str) -> LoadedModelStatus | None:
         """Return how a model is in memory, None when it is not there."""
         try:
-            status = self._loaded().get(self._installed.resolve(name))
+            status = self._loaded().get(self._installed.resident(self._installed.resolve_adapted(name)))
         except ModelNotFound:
             return None
         return status if status is not None and status.state in ("loading", "ready", "stopping") else None

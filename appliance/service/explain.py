@@ -20,5 +20,5 @@ class Explainer:
 
     def explain(self, name: str) -> Explanation:
         """Return what would be taken now, and why not the others. Raises: ModelNotFound, InvalidRequest."""
-        canonical = self._installed.resolve(name)
+        canonical = self._installed.resolve_adapted(name)
         return self._explain(canonical, self._installed.manifest(canonical), canonical.partition("@")[2] or None)

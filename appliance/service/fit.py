@@ -144,18 +144,21 @@ def _contexts(option: Option, budget_bytes: int) -> list[FitAt]:
 def _capabilities(details: ModelDetails, facts: ModelFacts) -> tuple[str, ...]:
     if details.task == "embed":
         return ("embedding",)
+    if details.task == "transcribe":
+        return ("transcription",)
     if details.task == "score":
         return ("rerank",) if details.num_labels == 1 else ()
     found = {
         "chat": details.has_chat_template,
         "tools": knows_tools(facts.template),
         "reasoning": knows_thinking(facts.template),
-        "vision": _sees(details, facts.metadata),
+        "vision": "image" in details.media or _sees(details, facts.metadata),
+        "audio": "audio" in details.media,
         "fim": facts.fills_gaps,
     }
     return tuple(name for name, is_there in found.items() if is_there)
 
 
 def _sees(details: ModelDetails, metadata: Mapping[str, object]) -> bool:
-    """Return whether the file itself takes images: a projector in a file of its own is not part of it."""
+    """Return whether the file itself takes images, or would with a projector."""
     return (details.architecture or "").endswith("vl") or any(".vision." in key for key in metadata)

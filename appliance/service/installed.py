@@ -1,37 +1,55 @@
 """Which models there are, by the names that callers use, and how each would be run here."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 
 import msgspec
 
 from appliance.core.admin import InstalledModel, LoadedModelStatus, ModelLoss
 from appliance.core.plan import Artefact, LoadPlan
+from appliance.core.request import MediaKind
 from appliance.core.traits import ModelTask
-from appliance.errors import ApplianceError, InvalidRequest, ModelNotFound, can_do, wrong_task
+from appliance.dialects.media.formats import NOUNS
+from appliance.errors import ApplianceError, InvalidRequest, ModelNotFound, NotOffered, can_do, wrong_task
 from models.catalogue.name_check import check_name, evidence_of
 from models.manifest import ModelManifest, ModelPreset
-from models.names import InvalidModelName, ModelName
+from models.names import InvalidModelName, ModelName, adapters_of, base_of, without_adapters
 from models.store.store import ModelStore
 
+from .adapters import InstalledAdapters
 from .listing import Listing
 from .store_views import provenance_view
 
+CAPABILITY_OF: dict[MediaKind, str] = {"image": "vision", "audio": "audio"}
+_VERBS: dict[MediaKind, str] = {"image": "see", "audio": "hear"}
+
 Planner = Callable[[str, ModelManifest, str | None], LoadPlan]
 """`(model, manifest, variant) -> plan`; raises ApplianceError where the model cannot run on this machine."""
+
+Place = Callable[[str, ModelManifest, str | None, int], str]
+"""`(model, manifest, variant, num_adapters) -> model`: which model is loaded so that adapters are applied to one."""
+
+
+def same_place(model: str, manifest: ModelManifest, variant: str | None, num_adapters: int) -> str:
+    """Be the `Place` of a machine on which every model takes adapters."""
+    return model
 
 
 class Installed:
     """Owns the daemon's view of the store: read at start, after each change, and when a name is not known."""
 
-    def __init__(self, store: ModelStore, planner: Planner, default_model: str) -> None:
+    def __init__(self, store: ModelStore, planner: Planner, default_model: str, place: Place = same_place) -> None:
         self._store = store
         self._planner = planner
+        self._place = place
         self._stored: list[ModelManifest] = []
         self._manifests: dict[str, ModelManifest] = {}
         self._listing = Listing(self.view)
+        self.adapters = InstalledAdapters(store)
         self.refresh()
         self.default_model = _canonical(default_model)
+        _refuse_adapters(self.default_model)
 
     def refresh(self) -> None:
         """Read the store again."""
@@ -42,13 +60,35 @@ class Installed:
     def resolve(self, name: str | None) -> str:
         """Return the canonical name of what a caller named, None being the default model.
 
-        Raises: ModelNotFound, with the nearest name; InvalidRequest, for what no version of a model can be.
+        Raises: ModelNotFound, with the nearest name; InvalidRequest, for what no version of a model can be, and for a
+        name with adapters: nothing but requests has any.
+        """
+        canonical = self.resolve_adapted(name)
+        _refuse_adapters(canonical)
+        return canonical
+
+    def resolve_adapted(self, name: str | None) -> str:
+        """Return the same of what may be named with adapters; they are there, whether they fit is not looked at.
+
+        Raises: ModelNotFound, with the nearest name; InvalidRequest.
         """
         if not name:
             return self.default_model
         canonical = _canonical(name)
         self.manifest(canonical)
+        for adapter in adapters_of(canonical):
+            self.adapters.get(adapter)
         return canonical
+
+    def resident(self, canonical: str) -> str:
+        """Return the model that is loaded for a name: with adapters, one to which they can be applied.
+
+        Raises: ModelNotFound; InvalidRequest, where there is none; what the choice of a backend raises.
+        """
+        num_adapters, model = len(adapters_of(canonical)), without_adapters(canonical)
+        if not num_adapters:
+            return canonical
+        return self._place(model, self.manifest(model), _variant(model), num_adapters)
 
     def task(self, canonical: str) -> ModelTask:
         """Return what a model is for; one that is not there yet is expected to write."""
@@ -62,20 +102,61 @@ class Installed:
 
         Raises: ModelNotFound; InvalidRequest, with what the model is for.
         """
-        canonical = self.resolve(name)
+        canonical = self.resolve_adapted(name) if asked == "generate" else self.resolve(name)
         task = self.task(canonical)
         if not can_do(task, asked):
             raise wrong_task(canonical, task)
         return canonical
 
+    def check_listeners(self) -> list[str]:
+        """Return the names of the models that turn speech into text. Raises: NotOffered, with how to get one."""
+        if not self._listeners():
+            self.refresh()
+        listeners = self._listeners()
+        if not listeners:
+            raise NotOffered(
+                "no model that turns speech into text is installed; get one with: appliance pull whisper-base "
+                "(`appliance models recommend --purpose transcription` says which suits this machine)"
+            )
+        return listeners
+
+    def listener(self, name: str | None, meaning_any: Collection[str]) -> str:
+        """Return the canonical name of a model that turns speech into text.
+
+        No name, or one `meaning_any` where no model has it, means the default model, or else the only one there is.
+        Raises: NotOffered, with how to get one; ModelNotFound, InvalidRequest.
+        """
+        listeners = self.check_listeners()
+        if name and (name not in meaning_any or _canonical(name) in self._manifests):
+            return self.resolve_for("transcribe", name)
+        if self.default_model in listeners or len(listeners) == 1:
+            return self.default_model if self.default_model in listeners else listeners[0]
+        raise InvalidRequest(f"several models turn speech into text; name one of {', '.join(listeners)}", param="model")
+
     def manifest(self, canonical: str) -> ModelManifest:
         """Return the manifest behind a canonical name. Raises: ModelNotFound."""
-        base = canonical.partition("@")[0]
+        base = base_of(canonical)
         if base not in self._manifests:
             self.refresh()
         if base not in self._manifests:
             raise ModelNotFound(f"model {base!r} not found{self._nearest(base)}", param="model")
         return self._manifests[base]
+
+    def check_media(self, canonical: str, kinds: frozenset[MediaKind]) -> None:
+        """Let a request go on to a model that reads all that it holds.
+
+        Raises: ModelNotFound; InvalidRequest, with what the model lacks and which ones here do not.
+        """
+        read = self._media_of(self.manifest(canonical))
+        missing = next((kind for kind in CAPABILITY_OF if kind in kinds and kind not in read), None)
+        if missing is None:
+            return
+        able = [name for name, manifest in self._manifests.items() if kinds <= self._media_of(manifest)]
+        others = f"{', '.join(able[:3])} can" if able else "no model that is installed can"
+        raise InvalidRequest(
+            f"model {canonical!r} cannot {_VERBS[missing]}, and the request holds a {NOUNS[missing]}; {others}",
+            param="model",
+        )
 
     def manifests(self) -> tuple[ModelManifest, ...]:
         """Return the manifests of all models, as they were read last."""
@@ -94,7 +175,7 @@ class Installed:
 
     def content(self, canonical: str) -> str:
         """Return a name for all that decides what the model says: its files and its variant. Raises: ModelNotFound."""
-        return f"{self.manifest(canonical).digest}@{canonical.partition('@')[2]}"
+        return f"{self.manifest(canonical).digest}@{_variant(canonical) or ''}"
 
     def artefact(self, canonical: str) -> Artefact:
         """Return where the model's files are. Raises: ModelNotFound."""
@@ -109,7 +190,8 @@ class Installed:
 
     def plan(self, canonical: str) -> LoadPlan:
         """Return how the model would be run now. Raises: ModelNotFound and what the choice of a backend raises."""
-        return self._planner(canonical, self.manifest(canonical), canonical.partition("@")[2] or None)
+        model = self.resident(canonical)
+        return self._planner(model, self.manifest(model), _variant(model))
 
     def views(self, loaded: Mapping[str, LoadedModelStatus]) -> tuple[InstalledModel, ...]:
         """Return all models as operators see them."""
@@ -157,6 +239,14 @@ class Installed:
             return None, (error.message,)
         return plan, plan.reasons
 
+    def _listeners(self) -> list[str]:
+        return sorted(name for name, manifest in self._manifests.items() if manifest.details.is_transcriber)
+
+    def _media_of(self, manifest: ModelManifest) -> frozenset[MediaKind]:
+        # Where a picture stands in a conversation is the template's business
+        details = manifest.details
+        return frozenset(details.media) if details.has_chat_template else frozenset()
+
     def _nearest(self, base: str) -> str:
         near = get_close_matches(base, self._manifests, n=1)
         return f"; did you mean {near[0]!r}?" if near else "; `appliance models list` shows those that are installed"
@@ -169,6 +259,7 @@ def artefact_of(store: ModelStore, manifest: ModelManifest) -> Artefact:
         path=str(store.opened_path(manifest)),
         digest=manifest.digest,
         compiled_path=str(store.compiled_path(manifest)),
+        projector_path=manifest.projector_path or "",
     )
 
 
@@ -188,17 +279,34 @@ def _canonical(name: str) -> str:
         parsed = ModelName.parse(name)
     except InvalidModelName as error:
         raise ModelNotFound(str(error), param="model") from None
-    if parsed.adapters:
-        raise InvalidRequest(f"{name!r}: adapters are not supported by this version", param="model")
-    return str(parsed)
+    if len(set(parsed.adapters)) < len(parsed.adapters):
+        raise InvalidRequest(f"{name!r} names an adapter twice; name each once", param="model")
+    return str(replace(parsed, adapters=tuple(sorted(parsed.adapters))))
+
+
+def _refuse_adapters(canonical: str) -> None:
+    if adapters_of(canonical):
+        model = without_adapters(canonical)
+        raise InvalidRequest(
+            f"{canonical!r} names adapters, which requests for answers have; this is about the model itself: {model!r}",
+            param="model",
+        )
+
+
+def _variant(canonical: str) -> str | None:
+    return canonical.partition("@")[2] or None
 
 
 def _capabilities(manifest: ModelManifest) -> tuple[str, ...]:
     if manifest.details.task == "embed":
         return ("embeddings",)
+    if manifest.details.task == "transcribe":
+        return ("transcription",)
     if manifest.details.task == "score":
         return ("rerank",) if manifest.details.num_labels == 1 else ()
-    return ("completion", "chat") if manifest.details.has_chat_template else ("completion",)
+    if not manifest.details.has_chat_template:
+        return ("completion",)
+    return ("completion", "chat", *(CAPABILITY_OF[kind] for kind in manifest.details.media))
 
 
 def _loss(manifest: ModelManifest) -> ModelLoss | None:

@@ -1,5 +1,6 @@
 """How an installed model would be run now: gathers what the pure choice in `backends` needs."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -13,10 +14,11 @@ from appliance.core.fingerprint import kv_fingerprint
 from appliance.core.hardware import Bandwidth, HardwareSnapshot
 from appliance.core.measurement import Explanation
 from appliance.core.plan import BackendDescriptor, LoadPlan
-from appliance.errors import BackendError
+from appliance.errors import BackendError, InvalidRequest
 from appliance.service.calibrations import Calibrations
 from appliance.settings import Settings
 from models.manifest import ModelManifest
+from models.names import adapters_of, base_of
 from models.store.store import ModelStore
 
 from .devices import Devices
@@ -54,6 +56,7 @@ class Planner:
         self._held_bytes: dict[str, int] = {}
         self._fingerprints: dict[str, str] = {}
         self._planned: dict[str, tuple[str, str]] = {}
+        self._adapted: dict[str, str] = {}
 
     def plan(self, model: str, manifest: ModelManifest, variant: str | None) -> LoadPlan:
         """Return the plan. Raises: ModelNotFound (the variant), BackendError, DoesNotFit."""
@@ -70,12 +73,39 @@ class Planner:
         asked = self.asked(model, manifest, variant)
         return explain(asked, self.machine_now(None, model), partial(self._completed, asked))
 
+    def place(self, model: str, manifest: ModelManifest, variant: str | None, num_adapters: int) -> str:
+        """Return which model is loaded so that adapters are applied to one: itself, where it runs so that they can be.
+
+        Else the same model in the fastest variant that takes them, which is loaded beside it. Raises: InvalidRequest,
+        where there is none; DoesNotFit.
+        """
+        held = [name for name in (model, self._adapted.get(model, "")) if name in self._held_bytes]
+        for name in held:
+            if self._takes_adapters(self._planned[name][1], num_adapters):
+                return name
+        asked, machine = self.asked(model, manifest, variant), self.machine_now(None, model)
+        if not held and self._takes_adapters(select(asked, machine).backend, num_adapters):
+            return model
+        forced = asked.forced if variant else None  # what the settings want, they want where it can be
+        try:
+            plan = select(dataclasses.replace(asked, forced=forced, num_adapters=num_adapters), machine)
+        except BackendError as error:
+            raise InvalidRequest(error.message, param="model") from error
+        self._adapted[model] = f"{model.partition('@')[0]}@{plan.variant}"
+        return self._adapted[model]
+
+    def _takes_adapters(self, backend: str, num_adapters: int) -> bool:
+        found = next(descriptor for descriptor in self._descriptors if descriptor.name == backend)
+        return found.max_adapters_per_step >= num_adapters
+
     def asked(self, model: str, manifest: ModelManifest, variant: str | None) -> Asked:
         """Return what a name asks for: the model in all its forms, and what leaves it no choice."""
+        num_adapters = len(adapters_of(model))
         return Asked(
             model=model,
-            forms=self._forms.of(model.partition("@")[0], manifest),
-            forced=self._forced(manifest, variant),
+            forms=self._forms.of(base_of(model), manifest),
+            forced=self._forced(manifest, variant) if variant or not num_adapters else None,
+            num_adapters=num_adapters,
             serving=self._planned.get(model) if model in self._held_bytes else None,
         )
 

@@ -25,7 +25,7 @@ from models.fetch.pace import Pace
 from models.fetch.tuning import Brakes, Tuning
 from models.fetch.window import Window
 from models.files import replace_atomically
-from models.finding.finding import find_model
+from models.finding.projectors import find_fetched
 from models.names import InvalidModelName, ModelName, name_from_stem
 from models.sources.base import RemoteFile, RemoteModel, Source, SourceUnavailable
 from models.sources.opening import open_source
@@ -68,7 +68,7 @@ def pull(arguments: PullModel, report: Reporter) -> FetchedModel:
         provenance = fetch_model(plan, lambda progress: report.tell(_to_progress(progress, digest)))
         report.progress(CHECKING)
         # Read defensively here first: what is wrong with a file shows in this process and not in the daemon
-        found = find_model(plan.folder / resolved.model.files[0].name, WORKSHOPS)
+        found = find_fetched(plan.folder, [file.name for file in resolved.model.files], WORKSHOPS)
         _check_licence(resolved.model.licence or found.details.licence, settings.allowed_licences)
     return FetchedModel(
         folder=str(plan.folder),

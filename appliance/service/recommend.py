@@ -154,7 +154,7 @@ def _as(entry: Entry, source: CatalogueSource, quantization: str | None, machine
 
 def _capability(model: CatalogueModel, purpose: str) -> float:
     size = math.sqrt(model.num_parameters * (model.num_active_parameters or model.num_parameters)) / 1e9
-    weight = _VECTOR_POINTS if purpose in ("embeddings", "rerank") else 1.0
+    weight = _VECTOR_POINTS if purpose in ("embeddings", "rerank", "transcription") else 1.0
     return weight * math.log2(size) + _YEAR_POINTS * (_year(model) - _FIRST_YEAR)
 
 

@@ -26,7 +26,7 @@ def origin_of(order: AddModel) -> Origin:
     preset = None if order.beginning is None else msgspec.convert(msgspec.to_builtins(order.beginning), ModelPreset)
     came = order.provenance
     provenance = None if came is None else msgspec.convert(msgspec.to_builtins(came), ModelProvenance)
-    return Origin(preset=preset, provenance=provenance, made_of=order.made_of)
+    return Origin(preset=preset, provenance=provenance, made_of=order.made_of, projector=order.projector)
 
 
 def versions_view(store: ModelStore, canonical: str) -> ModelVersions:

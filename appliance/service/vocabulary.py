@@ -13,14 +13,17 @@ import msgspec
 
 from appliance.core.events import PromptRead
 from appliance.core.messages import FromWorker, OpenVocabulary
-from appliance.core.request import ReadRequest
-from appliance.errors import BackendError
+from appliance.core.request import MediaAddress, ReadRequest
+from appliance.dialects.media.formats import NOUNS
+from appliance.errors import BackendError, InvalidRequest
 from appliance.link.process import BASE_ENVIRON, VOCABULARY_MODULE, WorkerProcess, worker_command
 from appliance.link.readings import Readings
 from appliance.scheduler.loop import SchedulerLoop
 from appliance.scheduler.pool import STOP_GRACE_S, Spawn
+from models.names import without_adapters
 
 from .installed import Installed
+from .media.intake import media_in
 from .presets import with_preset
 
 IDLE_S = 300.0
@@ -61,9 +64,16 @@ class Vocabularies:
         Raises: ModelNotFound, InvalidRequest, BackendError.
         """
         prompt = with_preset(request.prompt, self._installed.preset(request.model))
-        request = msgspec.structs.replace(request, prompt=prompt)
+        request = msgspec.structs.replace(request, prompt=prompt, model=without_adapters(request.model))
+        has_media = self._has_media(request)
         if self._is_plain_count(request) and (answer := await self._scheduler.count(request)) is not None:
             return answer
+        if has_media and request.wants == "count":
+            raise InvalidRequest(
+                f"only in memory it is known what pictures and recordings take, and model {request.model!r} is not "
+                "there; load it, and count again",
+                param="messages",
+            )
         reader = await self._reader(request.model)
         try:
             return await reader.read(request)
@@ -79,6 +89,22 @@ class Vocabularies:
         while self._ending:
             self._has_news.clear()
             await self._has_news.wait()
+
+    def _has_media(self, request: ReadRequest) -> bool:
+        """Return whether the prompt holds more than text. Raises: InvalidRequest, where that cannot be read so."""
+        media = list(media_in(request.prompt))
+        if not media:
+            return False
+        self._installed.check_media(request.model, frozenset(each.kind for each in media))
+        if request.wants in ("tokens", "pieces"):
+            raise InvalidRequest("pictures and recordings have no tokens to show; leave them out", param="messages")
+        for each in media:
+            if isinstance(each, MediaAddress):
+                raise InvalidRequest(
+                    f"'{each.param}' is fetched for an answer alone; send the {NOUNS[each.kind]} itself, in base64",
+                    param=each.param,
+                )
+        return True
 
     def _is_plain_count(self, request: ReadRequest) -> bool:
         """Return whether the worker of a loaded model may be asked. What tokens spell, its steps alone may look up."""

@@ -1,5 +1,6 @@
 """The settings: read once, in the command line; nothing else reads the environment."""
 
+from .change import SettingsBook
 from .load import LoadedSettings, load
 from .tree import (
     CacheSettings,
@@ -8,7 +9,9 @@ from .tree import (
     JobsSettings,
     KvSettings,
     LogSettings,
+    MediaSettings,
     ModelsSettings,
+    NormalizersSettings,
     NotifySettings,
     PowerSettings,
     ResponsesSettings,
@@ -27,13 +30,16 @@ __all__ = [
     "KvSettings",
     "LoadedSettings",
     "LogSettings",
+    "MediaSettings",
     "ModelsSettings",
+    "NormalizersSettings",
     "NotifySettings",
     "PowerSettings",
     "ResponsesSettings",
     "SchedulerSettings",
     "ServerSettings",
     "Settings",
+    "SettingsBook",
     "SettingsError",
     "TasksSettings",
     "load",

@@ -13,20 +13,24 @@ from .tree import Settings
 from .values import SettingsError, Text, convert, hidden
 
 _ENVIRONMENT_PREFIX = "APPLIANCE_"
-_RENAMED = {"engine.provider_fallback": "engine.device_fallback"}
+RENAMED = {"engine.provider_fallback": "engine.device_fallback"}
 """Former names, which go on to work."""
 _FLAGS = {"models.default_model": "--model", "models.pinned": "--model"}
 
 
 class LoadedSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings and, for every dotted key, its origin: `default`, `FILE:KEY`, a variable's name or a flag."""
+    """The settings and, for every dotted key, its origin: `default`, `FILE:KEY`, a variable's name or a flag.
+
+    `path` is the file that was read, None where there was none.
+    """
 
     settings: Settings
     origins: dict[str, str]
+    path: Path | None = None
 
     def entries(self) -> list[tuple[str, Any, str]]:
         """Return `(key, value, origin)` of every setting, in the order of the tree; of a secret only that it is set."""
-        return [(key, hidden(key, value), self.origins[key]) for key, value in _leaves(self.settings)]
+        return [(key, hidden(key, value), self.origins[key]) for key, value in leaves(self.settings)]
 
 
 def load(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, object]) -> LoadedSettings:
@@ -34,24 +38,39 @@ def load(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, obje
 
     `flags` maps dotted keys to values that are typed already. Raises: SettingsError.
     """
-    values = dict(_leaves(Settings()))
+    from_file = () if path is None else _from_text(read_text(path), path)
+    return _loaded(chain(from_file, _from_environment(environ), _from_flags(flags)), path)
+
+
+def load_text(text: str, path: Path) -> LoadedSettings:
+    """Return what the file at `path` would say alone if it held `text`. Raises: SettingsError."""
+    return _loaded(_from_text(text, path), path)
+
+
+def _loaded(sources: Iterable[tuple[str, str, object]], path: Path | None) -> LoadedSettings:
+    values = dict(leaves(Settings()))
     origins = dict.fromkeys(values, "default")
-    kinds = _kinds()
-    sources = chain(_from_file(path), _from_environment(environ), _from_flags(flags))
     for name, origin, value in sources:
-        key = _RENAMED.get(name, name)
-        if key not in values:
-            raise SettingsError(f"{origin}: there is no setting {key!r}{_nearest(key, values)}")
-        values[key] = convert(key, origin, value, kinds[key])
+        key = known_key(name, origin)
+        values[key] = convert(key, origin, value, KINDS[key])
         origins[key] = origin
     tree: dict[str, dict[str, Any]] = {}
     for key, value in values.items():
         section, _, name = key.partition(".")
         tree.setdefault(section, {})[name] = value
-    return LoadedSettings(settings=msgspec.convert(tree, Settings), origins=origins)
+    return LoadedSettings(settings=msgspec.convert(tree, Settings), origins=origins, path=path)
 
 
-def _leaves(settings: Settings) -> Iterator[tuple[str, Any]]:
+def known_key(name: str, origin: str) -> str:
+    """Return a setting's key by that or a former name. Raises: SettingsError, with the nearest good one."""
+    key = RENAMED.get(name, name)
+    if key not in KINDS:
+        raise SettingsError(f"{origin}: there is no setting {key!r}{_nearest(key, KINDS)}")
+    return key
+
+
+def leaves(settings: Settings) -> Iterator[tuple[str, Any]]:
+    """Yield every key with its value, in the order of the tree."""
     for section in settings.__struct_fields__:
         group = getattr(settings, section)
         for name in group.__struct_fields__:
@@ -65,13 +84,22 @@ def _kinds() -> dict[str, Any]:
     }
 
 
-def _from_file(path: Path | None) -> Iterator[tuple[str, str, object]]:
-    if path is None:
-        return
+KINDS = _kinds()
+
+
+def read_text(path: Path) -> str:
+    """Return what a settings file holds. Raises: SettingsError."""
     try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions") from error
+    except ValueError as error:
+        raise SettingsError(f"{path}: is not text in UTF-8: {error}") from error
+
+
+def _from_text(text: str, path: Path) -> Iterator[tuple[str, str, object]]:
+    try:
+        tree = tomllib.loads(text)
     except ValueError as error:
         raise SettingsError(f"{path}: is not valid TOML: {error}") from error
     for section, group in tree.items():

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from functools import partial
+from urllib.parse import urlsplit
 
 from models.fetch.window import is_window
 
@@ -11,6 +12,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "server.port": (0, 65535),
     "server.ollama_port": (0, 65535),
     "server.max_body_bytes": (1024, 2**40),
+    "server.max_audio_bytes": (1024, 2**25),  # a worker is sent a recording in one frame
+    "server.max_audio_s": (1, 86400),
     "server.read_timeout_s": (1, 3600),
     "server.drain_timeout_s": (0, 86400),
     "models.keep_versions": (0, 1000),
@@ -34,6 +37,9 @@ RANGES: dict[str, tuple[float, float]] = {
     "jobs.niceness": (0, 19),
     "responses.keep_s": (0, 10**10),
     "responses.max_bytes": (0, 2**50),
+    "media.fetch_timeout_s": (0.1, 600),
+    "media.max_bytes": (1024, 2**27),  # more is never sent to a worker
+    "media.max_per_request": (1, 1000),
     "downloads.connections": (1, 16),
     "downloads.max_bytes_per_s": (1024, 2**50),
     "downloads.min_free_bytes": (0, 2**50),
@@ -79,6 +85,21 @@ def _like(pattern: str) -> Callable[[str], object]:
     return partial(re.fullmatch, pattern)
 
 
+def _is_place(entry: str) -> bool:
+    """Return whether an entry of an allow-list is a host, whose address and port can be such."""
+    if not re.fullmatch(r"(http://)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.*_-]+)(:\d{1,5})?", entry):
+        return False
+    try:
+        urlsplit(entry if entry.startswith("http://") else f"https://{entry}").port  # noqa: B018  (raises)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_place_or_mail(entry: str) -> bool:
+    return _is_place(entry) or re.fullmatch(r"[^\s@:/]*@[A-Za-z0-9.*-]+", entry) is not None
+
+
 FORMS: dict[str, tuple[Callable[[str], object], str]] = {
     "jobs.batch_window": (is_window, "hours such as 22:00-06:00"),
     "downloads.window": (is_window, "hours such as 22:00-06:00"),
@@ -92,9 +113,13 @@ FORMS: dict[str, tuple[Callable[[str], object], str]] = {
         'models with a variant each, as in "qwen3" = "Q4_K_M", or qwen3=Q4_K_M,phi4=Q8_0 in a variable',
     ),
     "notify.allowed_addresses": (
-        _like(r"(http://)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.*_-]+)(:\d{1,5})?|[^\s@:/]*@[A-Za-z0-9.*-]+"),
+        _is_place_or_mail,
         "hosts such as hooks.example.org, *.example.org or http://192.168.1.20:8080, "
         "and mail such as ada@example.org or @example.org",
+    ),
+    "media.allowed_hosts": (
+        _is_place,
+        "hosts such as images.example.org, *.example.org or http://images.example.org:8080",
     ),
     "notify.targets": (
         _like(r"([!-~]+ )?((webhook|ntfy):https?://[!-~]+|email:[!-~]+@[!-~]+)"),
@@ -110,4 +135,10 @@ FORMS: dict[str, tuple[Callable[[str], object], str]] = {
 }
 """What a text must be, each of a list by itself, and how people are told."""
 SIZES = ("_bytes", "_bytes_per_day", "_bytes_per_s")
-KIND_NAMES = {int: "a whole number", float: "a number", str: "text", tuple[str, ...]: "a list of texts"}
+KIND_NAMES = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    str: "text",
+    tuple[str, ...]: "a list of texts",
+}

@@ -21,6 +21,8 @@ class ServerSettings(Section, frozen=True, kw_only=True):
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     max_body_bytes: int = 32 * 2**20
+    max_audio_bytes: int = 25 * 2**20
+    max_audio_s: float = 7200.0
     read_timeout_s: float = 30.0
     drain_timeout_s: float = 30.0
 
@@ -121,6 +123,19 @@ class CacheSettings(Section, frozen=True, kw_only=True):
     semantic_threshold: float = 0.95
 
 
+class MediaSettings(Section, frozen=True, kw_only=True):
+    """How many pictures and recordings a request may hold, how long each may be, and where they may be fetched.
+
+    Addresses are followed to `allowed_hosts` alone (`images.example.org`, `*.example.org:8443`, `http://` in front for
+    no encryption), and never into a private network.
+    """
+
+    allowed_hosts: tuple[str, ...] = ()
+    fetch_timeout_s: float = 10.0
+    max_bytes: int = 20 * 2**20
+    max_per_request: int = 64
+
+
 class DownloadsSettings(Section, frozen=True, kw_only=True):
     """Where models are pulled from, as whom, how fast, and at which hours of the day (`22:00-06:00`, local time).
 
@@ -172,6 +187,21 @@ class PowerSettings(Section, frozen=True, kw_only=True):
     on_battery: Literal["ease", "full"] = "ease"
 
 
+class NormalizersSettings(Section, frozen=True, kw_only=True):
+    """What is done about habits of single clients; `core/quirks.py` says what each is. False: requests stay as they
+    came."""
+
+    doubled_prefix: bool = True
+    claude_code_billing: bool = True
+    claude_code_reminders: bool = True
+    anthropic_client_tools: bool = True
+    anthropic_server_tools: bool = True
+    hosted_tools: bool = True
+    object_arguments: bool = True
+    text_arguments: bool = True
+    grown_num_ctx: bool = True
+
+
 class LogSettings(Section, frozen=True, kw_only=True):
     """What the log shows."""
 
@@ -191,6 +221,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     cache: CacheSettings = CacheSettings()
     tasks: TasksSettings = TasksSettings()
     notify: NotifySettings = NotifySettings()
+    media: MediaSettings = MediaSettings()
     downloads: DownloadsSettings = DownloadsSettings()
     power: PowerSettings = PowerSettings()
+    normalizers: NormalizersSettings = NormalizersSettings()
     log: LogSettings = LogSettings()

@@ -1,5 +1,7 @@
 """One value of a setting: from text or TOML to its field's type, or the sentence that refuses it."""
 
+import re
+import tomllib
 from types import UnionType
 from typing import Any
 
@@ -22,6 +24,7 @@ class Text(str):
 
 
 def convert(key: str, origin: str, value: object, kind: Any) -> Any:
+    """Return a value as its setting's type. Raises: SettingsError."""
     parsed = _parse(key, value, kind)
     try:
         converted = msgspec.convert(parsed, kind)
@@ -29,11 +32,14 @@ def convert(key: str, origin: str, value: object, kind: Any) -> Any:
         converted = _REFUSED
     if converted is _REFUSED or not _is_accepted(key, converted):
         shown = repr(str(value) if isinstance(value, Text) else value) if hidden(key, value) == value else "this"
-        raise SettingsError(f"{origin}: {key} cannot be {shown}; accepted is {_accepted(key, kind)}")
+        raise SettingsError(f"{origin}: {key} cannot be {shown}; accepted is {accepted(key, kind)}")
     return converted
 
 
 _REFUSED = object()
+HIDDEN = "(hidden)"
+_LIST = re.compile(r"""\s*\[\s*["'\]]""")  # and no IPv6 address
+_WORDS = {"true": True, "on": True, "false": False, "off": False}
 
 
 def _parse(key: str, value: object, kind: Any) -> object:
@@ -47,9 +53,13 @@ def _parse(key: str, value: object, kind: Any) -> object:
             return value
         if kind in (str, str | None) or key in CHOICES:
             return str(value)
+        if kind == tuple[str, ...] and _LIST.match(value):
+            return tomllib.loads(f"list = {value}")["list"]  # as the file has it, and messages say it
         parts = tuple(part.strip() for part in value.split(",") if part.strip())
         if kind == tuple[str, ...]:
             return parts
+        if kind is bool:
+            return _WORDS.get(value.strip().lower(), value)
         if kind == dict[str, str]:
             return {name.strip(): text.strip() for name, _, text in (part.partition("=") for part in parts)}
         return float(value) if kind is float else int(value)
@@ -58,7 +68,7 @@ def _parse(key: str, value: object, kind: Any) -> object:
 
 
 def _is_accepted(key: str, value: Any) -> bool:
-    if value is None:
+    if value is None or isinstance(value, bool):
         return True
     if key in RANGES:
         low, high = RANGES[key]
@@ -79,7 +89,8 @@ def _texts(value: Any) -> tuple[str, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _accepted(key: str, kind: Any) -> str:
+def accepted(key: str, kind: Any) -> str:
+    """Return what may be written, in words."""
     if key in CHOICES:
         return "one of " + ", ".join(CHOICES[key])
     is_optional = isinstance(kind, UnionType)
@@ -96,4 +107,4 @@ def _accepted(key: str, kind: Any) -> str:
 
 def hidden(key: str, value: Any) -> Any:
     """Return the value, or of a secret only that there is one."""
-    return "(hidden)" if key.endswith(SECRETS) and value is not None else value
+    return HIDDEN if key.endswith(SECRETS) and value is not None else value

@@ -6,6 +6,7 @@
 #   llama-cpp.txt  llama-cpp-python alone: the hash of its source, which the installer compiles
 #   build.txt      the tools for that compile and for our own wheel
 #   conversion.in   what converts models, in an environment made on demand; its lock is a part of the product
+#   extra-*.txt    runtime.txt and what an extra of the same name needs: install.sh --with NAME
 #   dev.txt        runtime.txt and the tools of tests/run
 #   clients*.in    the client programs that tests/clients drives, in environments of their own; those of npm have
 #                  tests/clients/node/package-lock.json, made by `npm install --package-lock-only` there
@@ -20,6 +21,10 @@ lock() {
 main() {
     cd "$(dirname "$0")/../.."
     lock pyproject.toml --no-emit-package llama-cpp-python --output-file installer/lock/runtime.txt "$@"
+    for extra in mcp audio; do
+        lock pyproject.toml --extra "$extra" --no-emit-package llama-cpp-python \
+            --constraints installer/lock/runtime.txt --output-file "installer/lock/extra-$extra.txt" "$@"
+    done
     lock pyproject.toml --group dev --no-emit-package llama-cpp-python --constraints installer/lock/runtime.txt \
         --output-file installer/lock/dev.txt "$@"
     lock installer/lock/build.in --constraints installer/lock/dev.txt --output-file installer/lock/build.txt "$@"

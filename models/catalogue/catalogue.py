@@ -17,8 +17,8 @@ import msgspec
 from models.errors import StoreError
 from models.names import InvalidModelName, ModelName
 
-Capability = Literal["chat", "tools", "reasoning", "vision", "fim", "embedding", "rerank"]
-Purpose = Literal["chat", "code", "tools", "embeddings", "rerank"]
+Capability = Literal["chat", "tools", "reasoning", "vision", "fim", "embedding", "rerank", "transcription"]
+Purpose = Literal["chat", "code", "tools", "embeddings", "rerank", "transcription"]
 Maturity = Literal["proven", "current", "new"]
 """`proven`: in wide use for more than a year. `new`: so lately published that runtimes still change for it."""
 

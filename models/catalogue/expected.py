@@ -7,7 +7,7 @@ from models.manifest import ModelDetails
 
 # Bits of a weight, of a whole file: the types of its layers differ. Source: llama.cpp, tools/quantize/README.md, as
 # measured with Llama 3.1 8B; MXFP4 by its blocks, with embeddings in 8 bits as it is published.
-_BITS = {
+BITS_PER_WEIGHT = {
     "Q2_K": 3.16,
     "Q3_K_M": 4.0,
     "Q4_0": 4.67,
@@ -49,7 +49,9 @@ def expected_details(
         notes.append("its shape is not known here: the memory of its context is that of a usual model of its size")
     weights_bytes = source.files[quantization].size_bytes if quantization in source.files else None
     if weights_bytes is None:
-        bits = _GRAPH_BITS if source.format == "onnx" else _BITS.get((quantization or "").upper(), _USUAL_BITS)
+        bits = (
+            _GRAPH_BITS if source.format == "onnx" else BITS_PER_WEIGHT.get((quantization or "").upper(), _USUAL_BITS)
+        )
         weights_bytes = int(model.num_parameters * bits / 8)
         notes.append(f"the size of its weights is counted: {model.num_parameters / 1e9:.2f}B parameters at {bits} bits")
     num_kv_layers = shape.num_kv_layers or shape.num_layers
@@ -73,6 +75,7 @@ def expected_details(
         has_chat_template="chat" in model.capabilities,
         is_embedding="embedding" in model.capabilities,
         num_labels=1 if "rerank" in model.capabilities else None,
+        is_transcriber="transcription" in model.capabilities,
     )
     return details, tuple(notes)
 

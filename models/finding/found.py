@@ -21,15 +21,20 @@ class FoundFile:
 
     path: Path
     name: str | None = None
+    is_projector: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What is known of a model beside its files: what it begins with, where it is from, the digest it was made of."""
+    """What is known of a model beside its files: what it begins with, where it is from, the digest it was made of.
+
+    `projector` is the file through which it reads pictures or sound, or "none"; None takes one that lies beside it.
+    """
 
     preset: ModelPreset | None = None
     provenance: ModelProvenance | None = None
     made_of: str | None = None
+    projector: str | None = None
 
 
 NOTHING_KNOWN = Origin()

@@ -6,6 +6,7 @@ from models.errors import StoreError, file_errors
 from models.finding.found import Found, FoundFile
 from models.finding.quality_file import read_quality_beside
 from models.formats.gguf import GGUFError, GGUFFile, read_gguf
+from models.formats.projector import is_projector
 from models.formats.refusal import RefusedFormat, check_content
 from models.formats.shard_names import ShardName, shard_of
 from models.formats.summary import summarize_gguf
@@ -18,6 +19,8 @@ def find_gguf(path: Path) -> Found:
         heads = [_read_head(part) for part in parts]
         if heads[0].metadata.get("general.type") == "adapter":
             raise StoreError(f"{path} is a LoRA adapter, not a model; write: appliance models adapters add {path}")
+        if is_projector(heads[0]):
+            raise StoreError(f"{path} is a projector: add the model that reads through it, with --projector {path}")
         # A library finds the other parts by the first one's name, which a cache may keep in its links alone
         files = tuple(FoundFile(part.resolve(), part.name if len(parts) > 1 else None) for part in parts)
     return Found("gguf", files, _stem(path), summarize_gguf(*heads), quality=read_quality_beside(path))

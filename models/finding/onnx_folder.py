@@ -1,7 +1,8 @@
 """Find the files of an ONNX model: the graph, its weights, and what tells of the model beside them.
 
 Two layouts: onnxruntime-genai's, whose configuration names the graph, and that of transformers.js, with graphs of
-several weight types in `onnx/`. Links are not followed here: a cache keeps the files' names in its links.
+several weight types in `onnx/`; a model of speech has two or three at once. Links are not followed here: a cache keeps
+the files' names in its links.
 """
 
 import os
@@ -13,6 +14,8 @@ from models.finding.quality_file import read_quality
 from models.formats.folder_config import CONFIG_FILES, config_folder, named_graph
 from models.formats.graph_choice import ORDER_TEXT, choose_graph
 from models.formats.refusal import refused_name
+from models.formats.speech_config import SPEECH_FILES, is_speech
+from models.formats.speech_graphs import choose_speech_graphs, speech_reason
 from models.workshop import Workshop
 
 _CACHE_PREFIX = "models--"
@@ -33,7 +36,8 @@ def find_onnx(path: Path, workshop: Workshop | None) -> Found:
             raise StoreError(f"nothing is installed here that reads {graph}")
         examined = workshop.examine(graph)
         files = [graph, *(_inside(folder, graph.parent / name) for name in examined.data_files)]
-        files += [folder / name for name in CONFIG_FILES if (folder / name).is_file()]
+        told_by = (*CONFIG_FILES, *SPEECH_FILES) if examined.details.is_transcriber else CONFIG_FILES
+        files += [folder / name for name in told_by if (folder / name).is_file()]
         found = tuple(FoundFile(file, file.relative_to(folder).as_posix()) for file in files)
         return Found("onnx", found, stem_of(folder), examined.details, choice, read_quality(folder))
 
@@ -51,6 +55,8 @@ def _choose(folder: Path) -> tuple[Path, str | None]:
             if refusal := refused_name(file.name):
                 raise StoreError(f"{folder} is refused: {refusal}")
         raise StoreError(f"{folder} is a folder without an ONNX graph or safetensors; name such a one, or a .gguf file")
+    if is_speech(folder) and (graphs := choose_speech_graphs(names)):
+        return folder / graphs.decoder, speech_reason(graphs, names)
     chosen = names[0] if len(names) == 1 else choose_graph(names)
     if chosen is None:
         raise StoreError(f"{folder} has no graph that is known to suit a processor; name one of {', '.join(names)}")

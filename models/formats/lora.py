@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 
 from models.formats.gguf import GGUFError, read_gguf
-from models.formats.safetensors import SafetensorsError, read_safetensors
+from models.formats.safetensors import SafetensorsError, SafetensorsTensor, read_safetensors
 
 CONFIG_FILE, WEIGHTS_FILE, PICKLE_FILE = "adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"
 MAX_CONFIG_BYTES = 2**20
@@ -114,17 +114,56 @@ def read_gguf_lora(path: Path) -> Lora:
     )
 
 
-class _Config(msgspec.Struct, frozen=True):
+class PeftConfig(msgspec.Struct, frozen=True):
+    """What `adapter_config.json` says. `alpha_pattern` is by how the names of modules end."""
+
     peft_type: str = "LORA"
     r: int | None = None
     lora_alpha: float | None = None
+    alpha_pattern: dict[str, float] = {}
     base_model_name_or_path: str | None = None
+    use_rslora: bool = False
     use_dora: bool = False
     fan_in_fan_out: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class PeftHalf:
+    """One matrix of a pair as it is stored: that of an embedding lies the other way round than its `shape` says."""
+
+    tensor: SafetensorsTensor
+    is_flipped: bool
+
+    @property
+    def shape(self) -> Shape:
+        """Return the shape as GGUF has it."""
+        return self.tensor.shape[::-1] if self.is_flipped else self.tensor.shape
+
+
+@dataclass(frozen=True, slots=True)
+class PeftFolder:
+    """What a folder holds: `a` and `b` by the tensor that each pair changes."""
+
+    config: PeftConfig
+    a: Mapping[str, PeftHalf]
+    b: Mapping[str, PeftHalf]
+
+
 def read_peft_lora(folder: Path) -> Lora:
     """Read the configuration and the head of the weights of a folder. Raises: LoraError, OSError."""
+    found = read_peft_folder(folder)
+    halves = [*found.a.values(), *found.b.values()]
+    return Lora(
+        format="peft",
+        pairs=_paired(_shapes(found.a), _shapes(found.b)),
+        num_parameters=sum(math.prod(half.shape) for half in halves),
+        alpha=found.config.lora_alpha,
+        base=found.config.base_model_name_or_path or None,
+    )
+
+
+def read_peft_folder(folder: Path) -> PeftFolder:
+    """Read where in a folder each matrix lies. Raises: LoraError, OSError."""
     config = _config(folder)
     weights = folder / WEIGHTS_FILE
     if not weights.is_file():
@@ -138,7 +177,7 @@ def read_peft_lora(folder: Path) -> Lora:
         tensors = read_safetensors(weights).tensors
     except SafetensorsError as error:
         raise LoraError(f"{WEIGHTS_FILE}: {error}") from error
-    parts: dict[str, dict[str, Shape]] = {"A": {}, "B": {}}
+    parts: dict[str, dict[str, PeftHalf]] = {"A": {}, "B": {}}
     for tensor in tensors:
         match = _PEFT_NAME.fullmatch(tensor.name)
         if match is None:
@@ -147,24 +186,22 @@ def read_peft_lora(folder: Path) -> Lora:
             )
         # An embedding's pair is stored as (rank, tokens) and (width, rank), ours as GGUF's: (tokens, rank)
         is_flipped = match["embedding"] is not None and match["part"] == "A"
-        parts[match["part"]][f"{match['module']}.weight"] = tensor.shape[::-1] if is_flipped else tensor.shape
-    return Lora(
-        format="peft",
-        pairs=_paired(parts["A"], parts["B"]),
-        num_parameters=sum(math.prod(tensor.shape) for tensor in tensors),
-        alpha=config.lora_alpha,
-        base=config.base_model_name_or_path or None,
-    )
+        parts[match["part"]][f"{match['module']}.weight"] = PeftHalf(tensor, is_flipped)
+    return PeftFolder(config, parts["A"], parts["B"])
 
 
-def _config(folder: Path) -> _Config:
+def _shapes(halves: Mapping[str, PeftHalf]) -> dict[str, Shape]:
+    return {target: half.shape for target, half in halves.items()}
+
+
+def _config(folder: Path) -> PeftConfig:
     path = folder / CONFIG_FILE
     if not path.is_file():
         raise LoraError(f"there is no {CONFIG_FILE} in {folder}")
     if path.stat().st_size > MAX_CONFIG_BYTES:
         raise LoraError(f"{CONFIG_FILE} is longer than {MAX_CONFIG_BYTES} bytes")
     try:
-        config = msgspec.json.decode(path.read_bytes(), type=_Config)
+        config = msgspec.json.decode(path.read_bytes(), type=PeftConfig)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise LoraError(f"{CONFIG_FILE} cannot be read: {error}") from None
     if config.peft_type.upper() != "LORA":

@@ -41,3 +41,9 @@ def gguf_name(name: str) -> str | None:
         return _OUTSIDE.get(name)
     part = _INSIDE.get(layer[2])
     return None if part is None else f"blk.{layer[1]}.{part}.{layer[3]}"
+
+
+def gguf_target(target: str) -> str | None:
+    """Return what a matrix that an adapter changes is called in GGUF: adapters may leave out how its name begins."""
+    is_whole = target.startswith("model.") or target == OUTPUT
+    return gguf_name(target if is_whole else f"model.{target}")

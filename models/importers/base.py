@@ -20,6 +20,7 @@ Program = Literal["ollama", "lm_studio", "hugging_face", "llama_cpp"]
 class ForeignModel(msgspec.Struct, frozen=True, kw_only=True):
     """A model of another program. `path` is what is adopted, `title` what the program calls it, `name` what we would.
 
+    `projector` is the file through which it reads pictures or sound.
     `problem` says why it cannot be adopted, where that shows without reading it.
     """
 
@@ -32,6 +33,7 @@ class ForeignModel(msgspec.Struct, frozen=True, kw_only=True):
     preset: ModelPreset | None = None
     provenance: ModelProvenance | None = None
     problem: str | None = None
+    projector: str | None = None
 
 
 class Search(msgspec.Struct, kw_only=True):

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from models.importers.base import ForeignModel, Search, files_below, is_gguf, name_of, read_limited
-from models.manifest import ModelProvenance
+from models.manifest import ModelPreset, ModelProvenance
 from models.names import InvalidModelName, ModelName
 from models.sources.base import SourceError
 from models.sources.ollama_layers import Layer, Manifest, preset_of, weights_of
@@ -45,27 +45,37 @@ def _model(root: Path, path: Path, host: str, namespace: str, name: str, tag: st
         manifest = msgspec.json.decode(content, type=Manifest)
         if not any(layer.role == "model" for layer in manifest.layers):
             return None  # a model of Ollama's cloud, or of a format of its own
-        weights, _ = weights_of(manifest, title)
+        weights, projector = weights_of(manifest, title)
         texts = {layer: _text(root, layer) for layer in manifest.layers if layer.is_text}
         blob = _blob(root, weights)
+        beside = None if projector is None else _blob(root, projector)
     except msgspec.MsgspecError:
         return None
     except SourceError as error:
         return _foreign(title, name_of(name), root, 0, str(error))
     preset, _ = preset_of(texts)
+    problem = None if is_gguf(blob) else f"{blob} is not there, cannot be read or is no GGUF file"
+    found = _foreign(title, _name(namespace, name, tag), blob, weights.size, problem)
+    return msgspec.structs.replace(
+        found,
+        preset=preset,
+        provenance=_provenance(reference, path, preset),
+        size_bytes=weights.size + (projector.size if projector else 0),
+        projector=str(beside) if beside is not None and is_gguf(beside) else None,
+    )
+
+
+def _provenance(reference: OllamaReference, path: Path, preset: ModelPreset | None) -> ModelProvenance:
     licence = (preset.licence or "").strip().splitlines() if preset else []
-    provenance = ModelProvenance(
+    return ModelProvenance(
         kind="ollama",
         reference=str(reference),
         files=(),
         fetched_s=path.stat().st_mtime,
-        publisher=None if namespace == OLLAMA_LIBRARY else namespace,
+        publisher=None if reference.namespace == OLLAMA_LIBRARY else reference.namespace,
         revision=f"sha256:{reference.sha256}",
         licence=licence[0].strip().lower()[:100] if licence else None,
     )
-    problem = None if is_gguf(blob) else f"{blob} is not there, cannot be read or is no GGUF file"
-    found = _foreign(title, _name(namespace, name, tag), blob, weights.size, problem)
-    return msgspec.structs.replace(found, preset=preset, provenance=provenance)
 
 
 def _foreign(title: str, name: str, path: Path, size_bytes: int, problem: str | None) -> ForeignModel:

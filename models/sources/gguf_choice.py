@@ -2,18 +2,16 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import msgspec
 
 from models.sources.base import RemoteFile, SourceError
 from models.sources.picked import Picked, Shards, grouped, nearest_names, parts_named
+from models.sources.projector_choice import projector_of
+from models.sources.quantization_labels import label_of
 
-_LABEL = re.compile(
-    r"(?<![A-Za-z0-9])(?P<label>(?:UD-)?(?:IQ[1-4]_(?:XXS|XS|S|M|NL)|Q[1-8]_(?:K(?:_(?:XS|XL|S|M|L))?|[01](?:_\d_\d)?)"
-    r"|TQ[12]_0|MXFP4(?:_MOE)?|NVFP4|BF16|F(?:P)?16|F(?:P)?32))(?![A-Za-z0-9])",
-    re.IGNORECASE,
-)
 # What most people take first: small enough to be fast, good enough not to be noticed. Then what is near to that.
 _ORDER = (
     *("Q4_K_M", "UD-Q4_K_XL", "Q4_K_S", "MXFP4_MOE", "MXFP4", "Q4_0", "IQ4_NL", "Q4_K_L", "IQ4_XS", "Q4_1", "Q5_K_M"),
@@ -25,15 +23,17 @@ NO_WEIGHTS = re.compile(r"(^|[-_.])(mmproj|imatrix)([-_.]|$)", re.IGNORECASE)
 """What is in the names of files that belong to a model and are none: what sees pictures, what guides a quantization."""
 
 
-def label_of(name: str) -> str | None:
-    """Return the quantization that a file's name or folder tells, as its field spells it."""
-    found = [match["label"].upper() for match in _LABEL.finditer(name)]
-    return found[-1].replace("FP16", "F16").replace("FP32", "F32") if found else None
-
-
 def choose_gguf(files: Sequence[RemoteFile], pick: str | None, max_bytes: int | None) -> Picked | None:
-    """Return the file, or all parts of it; None where there is no such one. Raises: SourceError."""
+    """Return the file, or all parts of it, and last its projector, if there is one; None where there is no such file.
+
+    Raises: SourceError.
+    """
     ggufs = [file for file in files if file.name.lower().endswith(".gguf")]
+    picked = _choose(ggufs, pick, max_bytes)
+    return None if picked is None else _with_projector(picked, ggufs)
+
+
+def _choose(ggufs: Sequence[RemoteFile], pick: str | None, max_bytes: int | None) -> Picked | None:
     groups = grouped(_picked_parts(ggufs, pick))
     weights = [group for group in groups if not _is_no_weights(group)] if pick is None else groups
     if not weights:
@@ -87,10 +87,19 @@ def _only(groups: Sequence[Shards], asked: str) -> Shards:
     return groups[0]
 
 
+def _with_projector(picked: Picked, ggufs: Sequence[RemoteFile]) -> Picked:
+    """Return the files as they lie beside each other, whatever folder the source has them in."""
+    name = projector_of(picked.files[0].name, [file.name for file in ggufs], is_repository=True)
+    found = [file for file in ggufs if file.name == name and file not in picked.files]
+    reason = picked.reason
+    if found and reason is not None:
+        reason = f"{reason}; with {PurePosixPath(found[0].name).name}, through which it reads pictures or sound"
+    files = tuple(msgspec.structs.replace(file, name=PurePosixPath(file.name).name) for file in (*picked.files, *found))
+    return replace(picked, files=files, reason=reason)
+
+
 def _result(group: Shards, reason: str | None) -> Picked:
-    """Return the parts as they lie beside each other, whatever folder the source has them in."""
-    files = tuple(msgspec.structs.replace(file, name=PurePosixPath(file.name).name) for file in group.whole())
-    return Picked(files, PurePosixPath(group.stem).name, label_of(group.stem), reason)
+    return Picked(group.whole(), PurePosixPath(group.stem).name, label_of(group.stem), reason)
 
 
 def _gib(num_bytes: int) -> str:

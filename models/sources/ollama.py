@@ -43,15 +43,12 @@ class OllamaSource:
         base = f"{self._address(parsed)}/v2/{parsed.namespace}/{parsed.name}"
         body, sha256 = self._manifest(base, parsed)
         manifest = body.json(Manifest)
-        weights, left_out = weights_of(manifest, str(parsed))
+        weights, projector = weights_of(manifest, str(parsed))
         texts = {layer: self._text(base, layer) for layer in manifest.layers if layer.is_text}
         preset, template = preset_of(texts)
-        file = RemoteFile(
-            name=f"{parsed.name}-{parsed.tag}.gguf",
-            url=f"{base}/blobs/{weights.digest}",
-            size_bytes=weights.size,
-            sha256=weights.sha256,
-        )
+        stem = f"{parsed.name}-{parsed.tag}"
+        files = [_file(f"{stem}.gguf", base, weights)]
+        files += [_file(f"mmproj-{stem}.gguf", base, projector)] if projector else []
         return RemoteModel(
             kind="ollama",
             reference=str(replace(parsed, sha256=sha256)),
@@ -59,10 +56,9 @@ class OllamaSource:
             publisher=None if parsed.namespace == OLLAMA_LIBRARY else parsed.namespace,
             revision=f"sha256:{sha256}",
             licence=licence_of(preset.licence) if preset and preset.licence else None,
-            choice=left_out,
             preset=preset,
             template=template,
-            files=(file,),
+            files=tuple(files),
         )
 
     def headers(self, url: str) -> dict[str, str]:
@@ -127,3 +123,7 @@ class OllamaSource:
             )
         token = answer.json(_Token)
         return token.token or token.access_token
+
+
+def _file(name: str, base: str, layer: Layer) -> RemoteFile:
+    return RemoteFile(name=name, url=f"{base}/blobs/{layer.digest}", size_bytes=layer.size, sha256=layer.sha256)

@@ -68,8 +68,11 @@ class Manifest(msgspec.Struct, frozen=True, rename="camel"):
     schema_version: int = 2
 
 
-def weights_of(manifest: Manifest, name: str) -> tuple[Layer, str | None]:
-    """Return the model's file, and what was left out of it. Raises: SourceError, where it would be no whole model."""
+def weights_of(manifest: Manifest, name: str) -> tuple[Layer, Layer | None]:
+    """Return the model's file and its projector, if it has one. Raises: SourceError, where it would be no whole model.
+
+    Some models have several projectors, from when each kind of medium had its own; the first is the one that is used.
+    """
     if len(manifest.layers) > _MAX_LAYERS or any(layer.size < 0 for layer in manifest.layers):
         raise SourceError(f"the registry describes {name} in a way that is not understood")
     roles = [layer.role for layer in manifest.layers]
@@ -84,8 +87,7 @@ def weights_of(manifest: Manifest, name: str) -> tuple[Layer, str | None]:
         raise SourceError(f"{name} has {len(models)} files of weights in the registry, and one is understood")
     if any(layer.is_text and layer.size > _MAX_TEXT_BYTES for layer in manifest.layers):
         raise SourceError(f"{name} has a text of more than {_MAX_TEXT_BYTES} bytes among its layers")
-    left_out = "without its projector: pictures are not read here" if "projector" in roles else None
-    return models[0], left_out
+    return models[0], next((layer for layer in manifest.layers if layer.role == "projector"), None)
 
 
 def preset_of(texts: Mapping[Layer, str]) -> tuple[ModelPreset | None, str | None]:

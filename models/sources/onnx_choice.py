@@ -1,7 +1,7 @@
 """Which ONNX graph of a repository, with its weights and what tells of the model beside it. Pure.
 
 Two layouts: onnxruntime-genai's, a folder with everything in it for each kind of device; and that of transformers.js,
-with graphs of several weight types in `onnx/` and the configuration above.
+with graphs of several weight types in `onnx/` and the configuration above. A model of speech has several graphs.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,8 @@ import msgspec
 
 from models.formats.folder_config import CONFIG_FILES
 from models.formats.graph_choice import ORDER_TEXT, choose_graph
+from models.formats.speech_config import PREPROCESSOR_FILE, SPEECH_FILES
+from models.formats.speech_graphs import SpeechGraphs, are_speech_graphs, choose_speech_graphs, speech_reason
 from models.sources.base import RemoteFile, SourceError
 from models.sources.file_names import is_program
 from models.sources.picked import Picked, legal_files, nearest_names
@@ -32,6 +34,8 @@ def choose_onnx(files: Sequence[RemoteFile], pick: str | None, max_bytes: int | 
     named = _picked_graphs(graphs, pick)
     if not named:
         return None
+    if speech := _speech_graphs(files, graphs, pick):
+        return _graph_and_configuration(files, speech.names, speech_reason(speech, [graph.name for graph in graphs]))
     names = [graph.name for graph in named]
     chosen = names[0] if len(names) == 1 else choose_graph([name for name in names if _is_usual_place(name)])
     if chosen is None:
@@ -40,20 +44,29 @@ def choose_onnx(files: Sequence[RemoteFile], pick: str | None, max_bytes: int | 
             f"{nearest_names('model.onnx', names)}"
         )
     reason = f"{chosen} of {len(names)} graphs: {ORDER_TEXT}" if len(names) > 1 else None
-    return _graph_and_configuration(files, chosen, reason)
+    return _graph_and_configuration(files, (chosen,), reason)
 
 
-def _graph_and_configuration(files: Sequence[RemoteFile], chosen: str, reason: str | None) -> Picked:
-    """Return one graph of a repository, all names as the repository has them, or its folder if that holds all."""
-    root = _root(files, chosen)
-    data = [
-        file for file in files if file.name.startswith(chosen) and file.name[len(chosen) :].startswith(_DATA_ENDINGS)
-    ]
-    wanted = {f"{root}{name}" for name in CONFIG_FILES}
+def _speech_graphs(files: Sequence[RemoteFile], graphs: Sequence[RemoteFile], pick: str | None) -> SpeechGraphs | None:
+    """Return the graphs that only together turn speech into text; None where the repository is of another kind."""
+    names = [graph.name for graph in graphs if pick is not None or _is_usual_place(graph.name)]
+    is_about_sound = any(PurePosixPath(file.name).name == PREPROCESSOR_FILE for file in files)
+    return choose_speech_graphs(names, pick) if is_about_sound and are_speech_graphs(names) else None
+
+
+def _graph_and_configuration(files: Sequence[RemoteFile], chosen: Sequence[str], reason: str | None) -> Picked:
+    """Return graphs of a repository, all names as the repository has them, or their folder if that holds all."""
+    root = _root(files, chosen[0])
+    data = [file for file in files if any(_is_data_of(file.name, graph) for graph in chosen)]
+    wanted = {f"{root}{name}" for name in (CONFIG_FILES if len(chosen) == 1 else (*CONFIG_FILES, *SPEECH_FILES))}
     config = [file for file in files if file.name in wanted]
-    graph = next(file for file in files if file.name == chosen)
-    taken = [graph, *sorted(data, key=_by_name), *config, *(legal_files(files) if not root else [])]
+    graphs = [file for name in chosen for file in files if file.name == name]
+    taken = [*graphs, *sorted(data, key=_by_name), *config, *(legal_files(files) if not root else [])]
     return Picked(tuple(_below(file, root) for file in taken), None, None, reason)
+
+
+def _is_data_of(name: str, graph: str) -> bool:
+    return name.startswith(graph) and name[len(graph) :].startswith(_DATA_ENDINGS)
 
 
 def _root(files: Sequence[RemoteFile], chosen: str) -> str:

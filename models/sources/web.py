@@ -66,7 +66,7 @@ def origin_of(url: str) -> tuple[str, str, int | None]:
 
 
 @functools.cache
-def _trusted() -> ssl.SSLContext:
+def trusted() -> ssl.SSLContext:
     """Return who may speak for a host: also whom the owner of the machine has added, for a mirror inside."""
     context = httpx.create_ssl_context()
     context.load_default_certs()
@@ -86,7 +86,7 @@ class Web:
         self._now = now
         # A few questions are asked, so no connection is worth keeping: nothing is left open when the asking is over
         limits = httpx.Limits(max_keepalive_connections=0)
-        self._client = httpx.Client(timeout=_TIMEOUT, verify=_trusted(), limits=limits, transport=transport)
+        self._client = httpx.Client(timeout=_TIMEOUT, verify=trusted(), limits=limits, transport=transport)
 
     def head(self, url: str, headers: Mapping[str, str] | None = None) -> WebAnswer:
         """Ask for what a file is like. Raises: SourceError, SourceUnavailable."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from models.formats.lora import Lora, LoraPair, Shape
-from models.formats.tensor_names import OUTPUT, gguf_name
+from models.formats.tensor_names import gguf_target
 from models.manifest import ModelFormat
 
 MAX_REASONS = 3
@@ -27,7 +27,7 @@ def misfits(lora: Lora, base_format: ModelFormat, architecture: str | None, base
 
 
 def _misfit(lora: Lora, pair: LoraPair, base_format: ModelFormat, base: Mapping[str, Shape]) -> str | None:
-    name = pair.target if lora.format == base_format or base_format != "gguf" else _gguf_name(pair.target)
+    name = pair.target if lora.format == base_format or base_format != "gguf" else gguf_target(pair.target)
     if name is None:
         return f"it is not known what {pair.target!r} is called in a GGUF model"
     shape = base.get(name)
@@ -39,12 +39,6 @@ def _misfit(lora: Lora, pair: LoraPair, base_format: ModelFormat, base: Mapping[
         wanted, found = _in_words(pair.changes), _in_words(shape)
         return f"tensor {name!r} is {found} in the model, and the adapter changes one of {wanted}"
     return None
-
-
-def _gguf_name(target: str) -> str | None:
-    """Return what a matrix of a Hugging Face model is called in GGUF: adapters may leave out where it begins."""
-    is_whole = target.startswith("model.") or target == OUTPUT
-    return gguf_name(target if is_whole else f"model.{target}")
 
 
 def _in_words(shape: Shape) -> str:

@@ -71,6 +71,10 @@ class Adapters:
             return first
         return self._layout.links.path(manifest.digest) if manifest.files[0].role == "blob" else first.parent
 
+    def compiled_path(self, manifest: AdapterManifest) -> Path:
+        """Return the folder for what is made of the adapter once."""
+        return self._layout.compiled.path(manifest.digest)
+
     def misfits(self, manifest: AdapterManifest, base: ModelManifest) -> builtins.list[str]:
         """Return why an adapter cannot be applied to a model; nothing when it fits. Raises: StoreError."""
         opened = self.opened_path(manifest)

@@ -17,7 +17,7 @@ from models.manifest import AdapterManifest, ManifestFile, ModelManifest
 from models.names import ModelName
 from models.store.blobs import Blobs
 from models.store.damage import DamageNotes
-from models.store.digest_folders import DigestFolders
+from models.store.digest_folders import DigestFolders, folder_bytes
 from models.store.intake import TakenFile
 from models.store.lock import StoreLock
 from models.store.manifest_files import changed_files, needs_links
@@ -62,13 +62,17 @@ class Layout:
         """Return how many manifests cannot be read."""
         return self.manifests.read_all()[1] + self.versions.read_all()[1] + self.adapters.read_all()[1]
 
-    def used(self, without: Iterable[ModelManifest] = ()) -> Used | None:
-        """Return what must stay, not counting some versions; None where a manifest may refer to anything."""
+    def used(self, without: Iterable[ModelManifest] = (), *, removed: ModelManifest | None = None) -> Used | None:
+        """Return what must stay, not counting some versions; None where a manifest may refer to anything.
+
+        `removed` is a current manifest that does not count either.
+        """
         if self.num_unreadable():
             return None
         left_out = list(without)
+        current = [manifest for manifest in self.manifests.read_all()[0] if manifest != removed]
         former = [manifest for manifest in self.versions.read_all()[0] if manifest not in left_out]
-        manifests = [embedded_manifest(), *self.manifests.read_all()[0], *former]
+        manifests = [embedded_manifest(), *current, *former]
         files = [file for manifest in manifests for file in manifest.files]
         adapters = self.adapters.read_all()[0]
         files += [file for adapter in adapters for file in adapter.files]
@@ -87,6 +91,13 @@ class Layout:
             self.blobs.delete(path)
         return freed_bytes + self.links.keep_only(used.digests) + self.compiled.keep_only(used.digests)
 
+    def unused_bytes(self, used: Used | None) -> int:
+        """Return what `delete_unused` would free if that were all that is used."""
+        if used is None:
+            return 0
+        folders = self.links.unused(used.digests) + self.compiled.unused(used.digests)
+        return sum(path.stat().st_size for path in self.blobs.unused(used.blob_names)) + sum(map(folder_bytes, folders))
+
     def placed(self, taken: TakenFile) -> ManifestFile:
         """Return a file that was read whole: its copy, which becomes a blob here, else where it is."""
         if taken.copy is not None:
@@ -98,6 +109,7 @@ class Layout:
             mtime_ns=taken.mtime_ns,
             role="adopted",
             name=taken.file.name,
+            is_projector=taken.file.is_projector,
         )
 
     def put(self, name: ModelName, manifest: ModelManifest) -> ModelManifest:
@@ -128,4 +140,5 @@ def blob_file(taken: TakenFile, blob: Path) -> ManifestFile:
         mtime_ns=blob.stat().st_mtime_ns,
         role="blob",
         name=taken.file.name,
+        is_projector=taken.file.is_projector,
     )

@@ -129,12 +129,23 @@ class ModelStore:
         """Forget a model and return the bytes that this freed; an adopted file is not touched. Raises: StoreError."""
         with self._layout.lock.hold():
             parsed = ModelName.parse(name)
-            if self._naming.known(name) is embedded_manifest():
-                raise StoreError(f"{EMBEDDED_NAME!r} is part of the appliance and cannot be removed")
+            self._removable(name)
             for version in self._layout.versions.of(parsed):
                 self._layout.versions.forget(version)
             self._layout.manifests.delete(key_of(parsed))
             return self._layout.delete_unused()
+
+    def removable_bytes(self, name: str) -> int:
+        """Return what `remove` would free now. Raises: StoreError, as it does."""
+        parsed = ModelName.parse(name)
+        removed = self._removable(name)
+        return self._layout.unused_bytes(self._layout.used(self._layout.versions.of(parsed), removed=removed))
+
+    def _removable(self, name: str) -> ModelManifest:
+        manifest = self._naming.known(name)
+        if manifest is embedded_manifest():
+            raise StoreError(f"{EMBEDDED_NAME!r} is part of the appliance and cannot be removed")
+        return manifest
 
     def collect_garbage(self, policy: GarbagePolicy, now_s: float, *, is_dry_run: bool) -> GarbageReport:
         """Delete what belongs to no model, and versions that are too many; in a dry run only say what that is."""

@@ -9,9 +9,9 @@ import msgspec
 from models.catalogue.licences import ANY
 from models.catalogue.licences import check as check_licence
 from models.errors import NameTaken, StoreError
-from models.finding.finding import find_model
 from models.finding.found import Found, FoundFile, Origin
 from models.finding.gguf_files import find_gguf
+from models.finding.projectors import find_fetched, find_with_projector
 from models.manifest import (
     FileRole,
     ModelFormat,
@@ -53,7 +53,7 @@ class Taking:
         self, path: Path, name: str | None, copy: bool, now_s: float, origin: Origin, is_replacing: bool
     ) -> Generator[AddProgress, None, ModelManifest]:
         """Read the files of a model at a path and take them in, where they are or as copies."""
-        found = find_model(path, self._workshops)
+        found = find_with_projector(path, self._workshops, origin.projector)
         self._check_licence(found.details.licence)
         parsed = name_from_stem(found.stem) if name is None else ModelName.parse(name)
         check_target(parsed)
@@ -76,7 +76,7 @@ class Taking:
         existing = self._layout.manifests.get(key_of(parsed))
         if existing is not None and self._is_the_same(existing, provenance):
             return existing
-        found = find_model(folder / provenance.files[0].name, self._workshops)
+        found = find_fetched(folder, [file.name for file in provenance.files], self._workshops)
         self._check_licence(provenance.licence or found.details.licence)
         taken = tuple(_verified(file, folder, provenance) for file in found.files)
         digest = digest_of(taken)

@@ -38,12 +38,16 @@ from appliance.jobs.tasks.tasks import Tasks
 from appliance.jobs.traffic import Traffic
 from appliance.ops.doctor.doctor import Doctor
 from appliance.ops.feed import Feed
+from appliance.ops.gpus import Gpus
+from appliance.ops.history import HistoryLog
 from appliance.ops.keys import KeyStore
+from appliance.ops.lifecycle import DrainSwitch
 from appliance.ops.machine import Machine
 from appliance.ops.metrics import Metrics
 from appliance.ops.ready import Readiness
 from appliance.ops.report import StatusReport
 from appliance.ops.requests import RequestLog
+from appliance.ops.tiers import CacheTiers
 from appliance.service.adapter_care import AdapterCare
 from appliance.service.answers.cache import ResponseCache
 from appliance.service.benchmarks import Benchmarks
@@ -58,6 +62,7 @@ from appliance.service.generate import Generation
 from appliance.service.installed import Installed
 from appliance.service.kernels import KernelCare
 from appliance.service.measurements import Measurements
+from appliance.service.normalizing import Normalizing
 from appliance.service.planner import Planner
 from appliance.service.responses.conversations import Conversations
 from appliance.service.responses.responses import Responses
@@ -66,7 +71,17 @@ from appliance.service.responses.storage import ResponseStorage
 from appliance.service.store_care import StoreCare
 from appliance.service.tunings import Tunings
 from appliance.service.vocabulary import Vocabularies, vocabulary_process
-from appliance.settings import CacheSettings, JobsSettings, NotifySettings, ResponsesSettings, ServerSettings, Settings
+from appliance.settings import (
+    CacheSettings,
+    JobsSettings,
+    NormalizersSettings,
+    NotifySettings,
+    ResponsesSettings,
+    ServerSettings,
+    Settings,
+    SettingsBook,
+    load,
+)
 from models.catalogue.imported import ImportedCatalogues
 from models.store.store import ModelStore
 from tests.api.claude import client
@@ -80,6 +95,7 @@ PATIENT = StreamTiming(headers_after_s=60, comment_every_s=60)
 LOCAL_SECRET = "sk-of-this-machine"
 NO_CACHE = CacheSettings(mode="off")
 NO_NOTIFY = NotifySettings()
+NORMALIZERS = NormalizersSettings()
 NO_TLS: dict[str, Any] = {"verify": False, "trust_env": False}
 """For clients of an address without it: to read all certificates takes longer than most tests."""
 SERVER = ServerSettings(max_body_bytes=100_000, allowed_hosts=("box.example",), allowed_origins=("https://ui.example",))
@@ -92,6 +108,7 @@ class Daemon:
     home: Path
     scheduler: FakeScheduler
     parts: Parts
+    history: HistoryLog
     url: str = ""
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
 
@@ -150,12 +167,14 @@ def build(
     scheduler: Any = None,
     cache: CacheSettings = NO_CACHE,
     notify: NotifySettings = NO_NOTIFY,
+    normalizers: NormalizersSettings = NORMALIZERS,
 ) -> Daemon:
     scheduler = scheduler or FakeScheduler()
     store, readiness = ModelStore(home), Readiness("guide")
     installed = Installed(store, lambda model, manifest, variant: load_plan(model), "guide")
     planner = Planner(store, pi_5_hardware(), (GGUF,), Settings(), lambda: 6 * 2**30)
     care = ModelCare(store, installed, scheduler)
+    requests, history, metrics = RequestLog(), HistoryLog(), Metrics()
     report = StatusReport(
         scheduler=scheduler,
         readiness=readiness,
@@ -165,6 +184,9 @@ def build(
         url="http://127.0.0.1:1",
         home=home,
         default_model="guide",
+        requests=requests,
+        gpus=Gpus(pi_5_hardware(), tuple),
+        history=history,
     )
     answers = ResponseCache(
         lambda: ResponseFolder(home / "responses", 2**24),
@@ -184,6 +206,8 @@ def build(
     explainer = Explainer(installed, planner.explain)
     parts = Parts(
         server=server,
+        normalizing=Normalizing(normalizers, metrics.observe),
+        book=SettingsBook(home / "appliance.toml", load(None, {}, {})),
         installed=installed,
         generation=generation,
         answers=answers,
@@ -200,11 +224,13 @@ def build(
             installed, machine(), Tunings(home / "calibration", machine().processor, lambda: None), lambda: False
         ),
         keys=KeyStore(home / "keys"),
-        metrics=Metrics(),
-        requests=RequestLog(),
+        metrics=metrics,
+        requests=requests,
         feed=Feed(),
         readiness=readiness,
         report=report,
+        tiers=CacheTiers(scheduler.status, requests, home / "kv", 2**30),
+        drain_switch=DrainSwitch(),
         machine=pi_5(),
         doctor=Doctor(home, Settings(server=server), readiness),
         jobs=jobs,
@@ -216,7 +242,7 @@ def build(
         feedback=FeedbackBook(home / DATABASE_FILE),
         timing=timing,
     )
-    return Daemon(home=home, scheduler=scheduler, parts=parts)
+    return Daemon(home=home, scheduler=scheduler, parts=parts, history=history)
 
 
 @pytest.fixture
@@ -252,8 +278,9 @@ def served(
     server: ServerSettings = SERVER,
     cache: CacheSettings = NO_CACHE,
     notify: NotifySettings = NO_NOTIFY,
+    normalizers: NormalizersSettings = NORMALIZERS,
 ) -> Iterator[Daemon]:
-    daemon = build(home, timing, server, cache=cache, notify=notify)
+    daemon = build(home, timing, server, cache=cache, notify=notify, normalizers=normalizers)
     listener = bind("127.0.0.1", 0)
     daemon.url = url_of(listener)
     servers: list[HttpServer] = []

@@ -10,10 +10,8 @@ from openai import InternalServerError, OpenAI
 
 from tests.api.conftest import Daemon
 
-PATHS = (
-    *("/v1/audio/transcriptions", "/v1/audio/translations", "/v1/audio/speech"),
-    *("/v1/images/generations", "/v1/images/edits"),
-)
+SPEECH_PATHS = ("/v1/audio/transcriptions", "/v1/audio/translations")
+PATHS = (*SPEECH_PATHS, "/v1/audio/speech", "/v1/images/generations", "/v1/images/edits")
 
 
 def sound() -> tuple[str, io.BytesIO]:
@@ -21,7 +19,6 @@ def sound() -> tuple[str, io.BytesIO]:
 
 
 CALLS: dict[str, Callable[[OpenAI], Any]] = {
-    "transcribe": lambda openai: openai.audio.transcriptions.create(model="whisper-1", file=sound()),
     "speak": lambda openai: openai.audio.speech.create(model="tts-1", voice="alloy", input="Good morning."),
     "draw": lambda openai: openai.images.generate(model="dall-e-3", prompt="A lighthouse."),
 }
@@ -36,6 +33,13 @@ def test_openais_library_is_told_what_is_missing_and_how_it_can_be_had(
     error = caught.value
     assert (error.status_code, error.code, error.type) == (501, "not_implemented", "server_error")
     assert "no model of this version can" in error.message and "beside this one" in error.message
+
+
+def test_who_has_no_model_of_speech_is_told_how_to_get_one(openai: OpenAI) -> None:
+    with pytest.raises(InternalServerError) as caught:
+        openai.audio.transcriptions.create(model="whisper-1", file=sound())
+    assert (caught.value.status_code, caught.value.code) == (501, "not_implemented")
+    assert "get one with: appliance pull whisper-base" in caught.value.message
 
 
 @pytest.mark.parametrize("path", PATHS)

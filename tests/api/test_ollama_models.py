@@ -196,7 +196,7 @@ def test_a_model_is_made_again_and_made_of_what_was_made(ollama: Client) -> None
         ({}, 400, "'from'"),
         ({"from": "guide", "files": {"a.gguf": DIGEST}}, 400, "'from'"),
         ({"from": "gude"}, 404, "not found"),
-        ({"from": "guide", "adapters": {"a": DIGEST}}, 400, "adapters"),
+        ({"from": "guide", "adapters": {"a": DIGEST}}, 400, "MODEL+ADAPTER"),
         ({"from": "guide", "quantize": "q4_K_M"}, 400, "appliance models quantize"),
         ({"from": "guide", "template": "{{ .Prompt }}"}, 400, "template"),
         ({"from": "guide", "parameters": {"temperature": "hot"}}, 400, "temperature"),

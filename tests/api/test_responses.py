@@ -57,7 +57,7 @@ def test_what_was_asked_for_is_told_back(openai: OpenAI) -> None:
     response = openai.responses.create(model="guide", input="Hi", **asked, text={"verbosity": "low"}).model_dump()
     told = {name: response[name] for name in asked}
     assert told | {"tools": None} == asked | {"tools": None}
-    assert [tool["type"] for tool in response["tools"]] == ["function", "web_search"]
+    assert [tool["type"] for tool in response["tools"]] == ["function"]  # what the model may call
     assert (response["text"]["verbosity"], response["text"]["format"]) == ("low", {"type": "text"})
 
 

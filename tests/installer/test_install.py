@@ -1,8 +1,10 @@
 """An installation from a checkout into a prefix: what it says, what it leaves, what a second run does."""
 
 import json
+import re
 import subprocess
 import time
+import tomllib
 from pathlib import Path
 
 from tests.installer.sandbox import ROOT, Installation, Sandbox
@@ -115,8 +117,40 @@ def test_a_dry_run_says_what_it_would_do_and_writes_nothing(sandbox: Sandbox, wh
     assert sandbox.leftovers() == []
 
 
+def test_what_is_optional_stays_until_it_is_taken_out_again(sandbox: Sandbox, wheel: Path) -> None:
+    def planned(*arguments: str) -> str:
+        done = sandbox.install("--prefix", code, "--wheel", wheel, "--no-start", "--dry-run", *arguments)
+        assert done.returncode == 0, done.stdout
+        return next((line.split()[1] for line in done.stdout.splitlines() if line.startswith("      with ")), "")
+
+    code = sandbox.home / "code"
+    assert (planned(), planned("--with", "mcp,audio")) == ("", "audio,mcp")
+    code.mkdir(parents=True)
+    (code / "INSTALLED").write_text(f"llm-appliance installation 1\nid 0-x\nstate {code}/state\nwith mcp\n")
+    assert (planned(), planned("--with", "audio"), planned("--with", "none")) == ("mcp", "audio", "")
+
+
+def test_every_extra_of_the_installer_has_a_lock_that_agrees_with_the_products() -> None:
+    product = pinned("runtime")
+    for extra in ("mcp", "audio"):
+        assert pinned(f"extra-{extra}").items() >= product.items()
+        assert extra in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+
+
+def pinned(lock: str) -> dict[str, str]:
+    """Return the versions that a lock holds."""
+    text = (ROOT / "installer" / "lock" / f"{lock}.txt").read_text()
+    return dict(re.findall(r"^([a-z0-9._-]+)==([^ ;\\]+)", text, re.MULTILINE))
+
+
 def test_wrong_usage_exits_with_2(sandbox: Sandbox) -> None:
-    for arguments in (["--sidewise"], ["--prefix"], ["--wheel", "a", "--wheel-index", "b"], ["--sha256", "0"]):
+    for arguments in (
+        ["--sidewise"],
+        ["--prefix"],
+        ["--wheel", "a", "--wheel-index", "b"],
+        ["--sha256", "0"],
+        ["--with", "x"],
+    ):
         done = sandbox.install(*arguments)
         assert done.returncode == 2, done.stdout
         assert "see --help" in done.stdout
@@ -125,7 +159,7 @@ def test_wrong_usage_exits_with_2(sandbox: Sandbox) -> None:
 def test_help_explains_every_option(sandbox: Sandbox) -> None:
     done = sandbox.install("--help")
     assert done.returncode == 0
-    options = "--prefix --no-start --dry-run --yes --wheel --wheel-index --source --sha256 --python"
+    options = "--prefix --with --no-start --dry-run --yes --wheel --wheel-index --source --sha256 --python"
     assert all(option in done.stdout for option in options.split())
 
 

@@ -1,10 +1,12 @@
 """The client of our own API, over real HTTP against a daemon with prepared answers."""
 
+import socket
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from appliance.client import ChatEnd, ChatUsage, Client, ClientError, NoDaemon
+from appliance.client import ChatCall, ChatEnd, ChatThought, ChatUsage, Client, ClientError, NoDaemon
 from appliance.core.admin import Done, Problem, Progress
 from appliance.core.request import Message
 from tests.unit.cli.fake_daemon import (
@@ -102,6 +104,20 @@ def test_where_nothing_listens_there_is_no_daemon() -> None:
         Client(stopped.url).status()
 
 
+def test_an_address_without_tls_is_not_asked_in_it_in_vain(daemon: FakeDaemon) -> None:
+    with pytest.raises(NoDaemon, match="does not speak TLS; is its address http://"):
+        Client(daemon.url.replace("http:", "https:")).status()
+
+
+def test_a_name_that_no_machine_has_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve(*asked: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    with pytest.raises(NoDaemon, match="no machine is known by the name nobox"):
+        Client("http://nobox:8484").status()
+
+
 @pytest.mark.parametrize("url", ["localhost:8484", "ftp://localhost", "http://", "http://localhost:99999", ""])
 def test_what_is_no_address_is_refused_at_once(url: str) -> None:
     with pytest.raises(ClientError, match="is not an address"):
@@ -155,6 +171,33 @@ def test_chat_yields_text_and_then_the_end(daemon: FakeDaemon) -> None:
         "stream_options": {"include_usage": True},
         "temperature": 0.0,
     }
+
+
+def test_thoughts_calls_and_what_the_cache_did_come_with_an_answer(daemon: FakeDaemon) -> None:
+    thought = {"choices": [{"delta": {"reasoning_content": "hm"}}]}
+    head = {"index": 0, "id": "call_1", "function": {"name": "weather", "arguments": ""}}
+    more = {"index": 0, "function": {"arguments": '{"city": "Ulm"}'}}
+    calls = [{"choices": [{"delta": {"tool_calls": [call]}}]} for call in (head, more)]
+    end = chunk(reason="tool_calls") | {"timings": {"queue_ms": 1.0, "prompt_ms": 20.0, "predicted_per_second": 5.0}}
+    daemon.stream(CHAT, thought, *calls, end, b"[DONE]")
+    daemon.replies["POST", CHAT] = replace(daemon.replies["POST", CHAT], headers={"X_Cache": "hit"})
+
+    parts = list(Client(daemon.url).chat_parts({"messages": HELLO}))
+
+    assert parts[:-1] == [
+        ChatThought("hm"),
+        ChatCall(index=0, id="call_1", name="weather"),
+        ChatCall(index=0, arguments='{"city": "Ulm"}'),
+    ]
+    assert parts[-1] == ChatEnd(
+        model="guide",
+        finish_reason="tool_calls",
+        usage=None,
+        tokens_per_s=5.0,
+        queue_s=0.001,
+        prefill_s=0.02,
+        cache="hit",
+    )
 
 
 def test_without_a_name_the_daemon_chooses_the_model(daemon: FakeDaemon) -> None:

@@ -82,6 +82,10 @@ def test_the_models_of_the_flag_are_named_after_it() -> None:
         ("models.variants", "qwen3=tvm, phi4:v2=Q4_K_M", {"qwen3": "tvm", "phi4:v2": "Q4_K_M"}),
         ("models.variants", "", {}),
         ("engine.backend", "tvm", "tvm"),
+        ("media.allowed_hosts", "a.example, b.example", ("a.example", "b.example")),
+        ("media.allowed_hosts", '["http://a.example:8080", "b.example"]', ("http://a.example:8080", "b.example")),
+        ("media.allowed_hosts", "[]", ()),
+        ("media.allowed_hosts", "[2001:db8::1]:8443, b.example", ("[2001:db8::1]:8443", "b.example")),
         ("engine.max_loss_ratio", "0.05", 0.05),
         ("downloads.max_bytes_per_s", "10 MB/s", 10_000_000),
         ("downloads.max_bytes_per_s", "none", None),
@@ -147,6 +151,10 @@ def test_a_file_may_leave_a_choice_to_the_machine(file: Path) -> None:
         ("jobs.batch_window", "22:00-22:00", "hours such as 22:00-06:00"),
         ("downloads.ollama_registry", "ftp://box", "an address such as https://registry.example.org"),
         ("downloads.modelscope_endpoint", "https://user@box", "an address such as"),
+        ("media.allowed_hosts", "images.example:70000", "hosts such as"),
+        ("media.allowed_hosts", "[abc]", "hosts such as"),
+        ("notify.allowed_addresses", "http://[1::]:70000", "hosts such as"),
+        ("notify.allowed_addresses", "[1.2.3.4]", "hosts such as"),
     ],
 )
 def test_a_bad_value_is_refused_with_key_origin_value_and_what_is_accepted(key: str, text: str, accepted: str) -> None:

@@ -8,10 +8,7 @@ from appliance.dialects.openai.errors import Envelope
 from appliance.errors import NotOffered
 
 _BESIDE = "a server that speaks OpenAI's API for it can run beside this one, on a port of its own"
-_TRANSCRIBER = "whisper.cpp's `whisper-server --inference-path /v1/audio/transcriptions`"
 _ABSENT = {
-    "/v1/audio/transcriptions": ("turn speech into text", f"{_BESIDE}, such as {_TRANSCRIBER}"),
-    "/v1/audio/translations": ("translate speech", f"{_BESIDE}; text is translated by POST /v1/chat/completions"),
     "/v1/audio/speech": ("speak", _BESIDE),
     "/v1/images/generations": ("draw", _BESIDE),
     "/v1/images/edits": ("change images", _BESIDE),
@@ -21,7 +18,7 @@ _ABSENT = {
 def _absent(path: str, what: str, how: str) -> HTTPRouteHandler:
     def absent() -> None:
         """Refuse: no model of this version does that."""
-        raise NotOffered(f"no model of this version can {what}, whichever is named: all read and write text; {how}")
+        raise NotOffered(f"no model of this version can {what}, whichever is named: all answer with text; {how}")
 
     absent.__name__ = path.removeprefix("/v1/").replace("/", "_")
     return post(path, status_code=501, sync_to_thread=False, operation=Operation(gives=Envelope))(absent)

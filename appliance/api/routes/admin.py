@@ -4,7 +4,7 @@ import asyncio
 
 from litestar import Response, delete, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 from litestar.types import ASGIApp
 
 from appliance.api.body import read_json
@@ -25,6 +25,7 @@ from appliance.core.admin import (
     Status,
 )
 from appliance.ops.keys import KeyStore
+from appliance.ops.lifecycle import DrainSwitch
 from appliance.ops.machine import Machine
 from appliance.ops.report import StatusReport
 from appliance.service.care import ModelCare
@@ -69,9 +70,11 @@ async def add_model(
 
 
 @delete("/admin/v1/models/{name:path}", guards=[needs_admin], status_code=200, operation=Operation(gives=Removed))
-async def remove_model(name: FromPath[str], care: NamedDependency[ModelCare]) -> Response[bytes]:
-    """Forget a model."""
-    return json_response(await care.remove(name.lstrip("/")))
+async def remove_model(
+    name: FromPath[str], care: NamedDependency[ModelCare], dry_run: FromQuery[bool] = False
+) -> Response[bytes]:
+    """Forget a model; `?dry_run=true` only says what that would free."""
+    return json_response(await (care.removable if dry_run else care.remove)(name.lstrip("/")))
 
 
 @post(
@@ -143,3 +146,9 @@ async def create_key(
 def revoke_key(name: FromPath[str], keys: NamedDependency[KeyStore]) -> None:
     """Make a key invalid from now on."""
     keys.revoke(name)
+
+
+@post("/admin/v1/drain", guards=[needs_admin], status_code=202, sync_to_thread=False, operation=Operation())
+def drain(drain_switch: NamedDependency[DrainSwitch]) -> None:
+    """Refuse what comes, let answers under way finish, then end the daemon, as SIGTERM does."""
+    drain_switch.flip()

@@ -24,6 +24,7 @@ from appliance.dialects.anthropic.messages import (
 from appliance.dialects.anthropic.stream import MessageStream
 from appliance.service.generate import Generation
 from appliance.service.installed import Installed
+from appliance.service.normalizing import Normalizing
 from appliance.service.vocabulary import Vocabularies
 from appliance.settings import ServerSettings
 
@@ -45,10 +46,11 @@ async def create_message(
     server: NamedDependency[ServerSettings],
     installed: NamedDependency[Installed],
     generation: NamedDependency[Generation],
+    normalizing: NamedDependency[Normalizing],
     timing: NamedDependency[StreamTiming],
 ) -> ASGIApp:
     """Answer a conversation."""
-    wire = await read_json(request, MessagesRequest, server.max_body_bytes)
+    wire = normalizing.apply(await read_json(request, MessagesRequest, server.max_body_bytes))
     id, model = new_id(), installed.resolve_for("generate", wire.model)
     core, telling = messages_to_core(wire, id, model), telling_of(wire, id, model)
     stream = MessageStream(telling)
@@ -82,9 +84,10 @@ async def count_tokens(
     server: NamedDependency[ServerSettings],
     installed: NamedDependency[Installed],
     vocabularies: NamedDependency[Vocabularies],
+    normalizing: NamedDependency[Normalizing],
 ) -> Response[bytes]:
     """Answer with the number of tokens that a message with this prompt is charged for."""
-    wire = await read_json(request, PromptFields, server.max_body_bytes)
+    wire = normalizing.apply(await read_json(request, PromptFields, server.max_body_bytes))
     model = installed.resolve_for("generate", wire.model)
     read = await vocabularies.read(count_to_core(wire, new_id(), model))
     return json_response(TokenCount(input_tokens=read.num_tokens))

@@ -21,6 +21,7 @@ from appliance.dialects.openai.completions_reply import Completion, CompletionCh
 from appliance.dialects.openai.reply import ReplyStream
 from appliance.service.generate import Generation
 from appliance.service.installed import Installed
+from appliance.service.normalizing import Normalizing
 from appliance.settings import ServerSettings
 
 
@@ -39,10 +40,11 @@ async def chat_completions(
     server: NamedDependency[ServerSettings],
     installed: NamedDependency[Installed],
     generation: NamedDependency[Generation],
+    normalizing: NamedDependency[Normalizing],
     timing: NamedDependency[StreamTiming],
 ) -> ASGIApp:
     """Answer a conversation."""
-    wire = await read_json(request, ChatRequest, server.max_body_bytes)
+    wire = normalizing.apply(await read_json(request, ChatRequest, server.max_body_bytes))
     id, created_s, model = new_id(), int(time.time()), installed.resolve_for("generate", wire.model)
     core, shape = chat_to_core(wire, id, model), shape_of(wire)
     chunks = ChatChunks(id, model, created_s, includes_usage=wire.includes_usage, shape=shape)

@@ -14,15 +14,14 @@ from appliance.service.care import ModelCare
 
 @get(
     "/v1/models",
-    sync_to_thread=False,
     operation=Operation(
         gives=(openai.ModelListWire, anthropic.ModelListWire),
         query={"limit": anthropic.PageLength, "after_id": str, "before_id": str},
     ),
 )
-def list_models(request: HttpRequest, care: NamedDependency[ModelCare]) -> Response[bytes]:
-    """Answer with all models or, for Anthropic's clients, with a page of them."""
-    models = care.models()
+async def list_models(request: HttpRequest, care: NamedDependency[ModelCare]) -> Response[bytes]:
+    """Answer with all models, also with an adapter each, or, for Anthropic's clients, with a page of them."""
+    models = await care.usable()
     if is_anthropic(request.scope):
         return json_response(anthropic.model_page(models, request.query_params))
     return json_response(openai.ModelListWire(data=tuple(openai.model_wire(model) for model in models)))

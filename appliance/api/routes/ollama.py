@@ -12,6 +12,7 @@ from appliance.api.operation import Operation
 from appliance.api.reply import Manner, reply, rows_of
 from appliance.api.respond import json_reply
 from appliance.api.sse import NDJSON, StreamTiming, unless_gone
+from appliance.dialects.normalizers import ModelFacts
 from appliance.dialects.ollama.call import CallFields, check_template
 from appliance.dialects.ollama.chat import ChatRequest, chat_to_core
 from appliance.dialects.ollama.embed import (
@@ -34,6 +35,7 @@ from appliance.service.care import ModelCare
 from appliance.service.copies import ModelCopies
 from appliance.service.generate import Generation
 from appliance.service.installed import Installed
+from appliance.service.normalizing import Normalizing
 from appliance.settings import ServerSettings
 
 from .inference import new_id
@@ -60,14 +62,15 @@ async def chat(
     generation: NamedDependency[Generation],
     care: NamedDependency[ModelCare],
     timing: NamedDependency[StreamTiming],
+    normalizing: NamedDependency[Normalizing],
 ) -> ASGIApp:
     """Answer a conversation."""
     stamps = Stamps(time.time_ns)
-    wire = await read_json(request, ChatRequest, server.max_body_bytes, says_type=False)
+    wire = normalizing.apply(await read_json(request, ChatRequest, server.max_body_bytes, says_type=False))
     if not wire.messages:
         return await _load("chat", request, wire, installed, care, stamps)
     model = installed.resolve_for("generate", wire.model)
-    _check_context(wire, model, installed, care)
+    _check_context(wire, model, installed, care, normalizing)
     core = chat_to_core(wire, new_id(), model, installed.preset(model))
     name = wire.model or model
     return await reply(
@@ -101,6 +104,7 @@ async def generate(
     care: NamedDependency[ModelCare],
     copies: NamedDependency[ModelCopies],
     timing: NamedDependency[StreamTiming],
+    normalizing: NamedDependency[Normalizing],
 ) -> ASGIApp:
     """Answer a prompt."""
     stamps = Stamps(time.time_ns)
@@ -108,7 +112,7 @@ async def generate(
     if wire.is_empty:
         return await _load("generate", request, wire, installed, care, stamps)
     model = installed.resolve_for("generate", wire.model)
-    _check_context(wire, model, installed, care)
+    _check_context(wire, model, installed, care, normalizing)
     preset = installed.preset(model)
     if wire.template and not wire.raw:
         check_template(wire.template, (await copies.facts(model)).template)
@@ -169,7 +173,7 @@ async def _load(
     kind: Kind, request: HttpRequest, wire: CallFields, installed: Installed, care: ModelCare, stamps: Stamps
 ) -> ASGIApp:
     """Bring a model of any kind into memory or, where it is to stay for no time, let it go once nobody uses it."""
-    model = installed.resolve(wire.model)
+    model = installed.resolve_adapted(wire.model)
     name, keep_alive_s = wire.model or model, wire.keep_alive_s
     if keep_alive_s == 0:
         care.keep(model, 0)
@@ -185,9 +189,12 @@ async def _load(
     return json_reply(nothing_said(kind, name, "load", stamps))
 
 
-def _check_context(wire: CallFields, model: str, installed: Installed, care: ModelCare) -> None:
+def _check_context(
+    wire: CallFields, model: str, installed: Installed, care: ModelCare, normalizing: Normalizing
+) -> None:
     """Refuse a context that the model does not have, before anything is loaded for it. Raises: InvalidRequest."""
     manifest = installed.manifest(model)
-    options = merged(wire.options, manifest.preset)
+    facts = ModelFacts(trained_context_tokens=manifest.details.context_length_tokens)
+    options = normalizing.apply(merged(wire.options, manifest.preset), facts)
     if options.num_ctx is not None:
-        check_num_ctx(options, model, care.context_tokens(model), manifest.details.context_length_tokens)
+        check_num_ctx(options, model, care.context_tokens(model))

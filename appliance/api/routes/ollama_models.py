@@ -41,10 +41,10 @@ def version() -> Response[bytes]:
     return json_response(VersionWire(API_VERSION))
 
 
-@get("/api/tags", sync_to_thread=False, operation=Operation(gives=TagsWire))
-def list_models(care: NamedDependency[ModelCare], installed: NamedDependency[Installed]) -> Response[bytes]:
-    """Answer with all models."""
-    return json_response(tags(care.models(), installed.presets()))
+@get("/api/tags", operation=Operation(gives=TagsWire))
+async def list_models(care: NamedDependency[ModelCare], installed: NamedDependency[Installed]) -> Response[bytes]:
+    """Answer with all models, also with an adapter each."""
+    return json_response(tags(await care.usable(), installed.presets()))
 
 
 @get("/api/ps", sync_to_thread=False, operation=Operation(gives=RunningModelsWire))
@@ -63,7 +63,7 @@ async def show_model(
 ) -> Response[bytes]:
     """Answer with everything that is known of a model."""
     wire = await read_json(request, ShowRequest, server.max_body_bytes, says_type=False)
-    canonical = installed.resolve(name_of(wire))
+    canonical = installed.resolve_adapted(name_of(wire))
     return json_response(show(care.model(canonical), await copies.facts(canonical), installed.preset(canonical)))
 
 

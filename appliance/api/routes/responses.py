@@ -22,6 +22,7 @@ from appliance.dialects.responses.request import PromptRequest, ResponseRequest
 from appliance.dialects.responses.response import Response as ResponseBody
 from appliance.dialects.responses.response import TokenCount, encode
 from appliance.service.installed import Installed
+from appliance.service.normalizing import Normalizing
 from appliance.service.responses.responses import Responses
 from appliance.service.responses.run import Run
 from appliance.service.vocabulary import Vocabularies
@@ -38,10 +39,11 @@ async def create_response(
     server: NamedDependency[ServerSettings],
     installed: NamedDependency[Installed],
     responses: NamedDependency[Responses],
+    normalizing: NamedDependency[Normalizing],
     timing: NamedDependency[StreamTiming],
 ) -> ASGIApp:
     """Answer, and keep the answer unless the caller does not want that."""
-    wire = await read_json(request, ResponseRequest, server.max_body_bytes)
+    wire = normalizing.apply(await read_json(request, ResponseRequest, server.max_body_bytes))
     model = installed.resolve_for("generate", wire.model)
     caller = caller_of(request)
     run = await responses.begin(wire, model, refine(caller, wire.user), caller.id)
@@ -117,9 +119,10 @@ async def count_input_tokens(
     installed: NamedDependency[Installed],
     responses: NamedDependency[Responses],
     vocabularies: NamedDependency[Vocabularies],
+    normalizing: NamedDependency[Normalizing],
 ) -> Response[bytes]:
     """Answer with the tokens that a request would be charged for."""
-    wire = await read_json(request, PromptRequest, server.max_body_bytes)
+    wire = normalizing.apply(await read_json(request, PromptRequest, server.max_body_bytes))
     model = installed.resolve_for("generate", wire.model)
     prompt = await responses.prompt(wire, caller_of(request).id)
     asked = ReadRequest(id=RequestId(request.state.request_id), model=model, prompt=prompt)

@@ -27,6 +27,7 @@ from appliance.dialects.vocabulary import (
 )
 from appliance.service.care import ModelCare
 from appliance.service.installed import Installed
+from appliance.service.normalizing import Normalizing
 from appliance.service.vocabulary import Vocabularies
 from appliance.settings import ServerSettings
 
@@ -44,16 +45,18 @@ async def tokenize(
     installed: NamedDependency[Installed],
     vocabularies: NamedDependency[Vocabularies],
     care: NamedDependency[ModelCare],
+    normalizing: NamedDependency[Normalizing],
 ) -> ASGIApp:
     """Answer with the tokens of a text or a conversation."""
     body = await read_body(request, server.max_body_bytes)
     wire = decode_json(body, TokenizeRequest)
     if wire.messages is None:
-        model = installed.resolve(wire.model)
+        model = installed.resolve_adapted(wire.model)
         question = tokenize_to_core(wire, new_id(), model)
     else:
         model = installed.resolve_for("generate", wire.model)
-        question = chat_tokenize_to_core(wire, decode_json(body, ChatRequest), new_id(), model)
+        chat = normalizing.apply(decode_json(body, ChatRequest))
+        question = chat_tokenize_to_core(wire, chat, new_id(), model)
     read = await unless_gone(request.receive, vocabularies.read(question))
     max_context_tokens = care.model(model).context_tokens if wire.content is None else None
     return json_reply(msgspec.json.encode(tokens_wire(wire, read, max_context_tokens)))
@@ -72,7 +75,7 @@ async def detokenize(
 ) -> ASGIApp:
     """Answer with the text of tokens."""
     wire = await read_json(request, DetokenizeRequest, server.max_body_bytes)
-    question = detokenize_to_core(wire, new_id(), installed.resolve(wire.model))
+    question = detokenize_to_core(wire, new_id(), installed.resolve_adapted(wire.model))
     read = await unless_gone(request.receive, vocabularies.read(question))
     return json_reply(msgspec.json.encode(DetokenizedWire(content=read.text, prompt=read.text)))
 
@@ -89,9 +92,10 @@ async def apply_template(
     server: NamedDependency[ServerSettings],
     installed: NamedDependency[Installed],
     vocabularies: NamedDependency[Vocabularies],
+    normalizing: NamedDependency[Normalizing],
 ) -> ASGIApp:
     """Answer with a conversation as the text that the model would be given."""
-    wire = await read_json(request, ChatRequest, server.max_body_bytes)
+    wire = normalizing.apply(await read_json(request, ChatRequest, server.max_body_bytes))
     question = template_to_core(wire, new_id(), installed.resolve_for("generate", wire.model))
     read = await unless_gone(request.receive, vocabularies.read(question))
     return json_reply(msgspec.json.encode(TemplateWire(prompt=read.text)))

@@ -9,6 +9,7 @@ from appliance.backends.llama_cpp.library import native
 from appliance.backends.llama_cpp.limits import (
     CELL_MULTIPLE_TOKENS,
     DISTRIBUTION,
+    MAX_ADAPTERS_PER_STEP,
     MAX_STEP_OUTPUTS,
     cell_bytes,
     num_output_rows,
@@ -70,7 +71,7 @@ def read_traits(model: Any, plan: LoadPlan) -> ModelTraits:
         can_truncate=not (_has_states(model) or has_window),
         is_batch_invariant=False,
         kv_bytes_per_token=_kv_bytes_per_token(model, plan.kv_type),
-        max_adapters_per_step=0,
+        max_adapters_per_step=MAX_ADAPTERS_PER_STEP,
     )
 
 

@@ -8,7 +8,7 @@ from appliance.backends.llama_cpp.estimate import KV_TYPE, estimate
 from appliance.backends.llama_cpp.gpu_build import LABELS, gpu_libraries
 from appliance.backends.llama_cpp.gpus import Found, find_gpus
 from appliance.backends.llama_cpp.instructions import read_instructions
-from appliance.backends.llama_cpp.limits import DISTRIBUTION
+from appliance.backends.llama_cpp.limits import DISTRIBUTION, MAX_ADAPTERS_PER_STEP
 from appliance.backends.llama_cpp.rates import rates_of
 from appliance.backends.prior import Predicted, Work, predict
 from appliance.core.hardware import HardwareSnapshot
@@ -34,6 +34,8 @@ class LlamaCppDescription:
             version=installed,
             drawback=f"it cannot be asked for its GPUs: {found.problem}" if found.problem else None,
             gpus=found.gpus,
+            max_adapters_per_step=MAX_ADAPTERS_PER_STEP,
+            reads_media=True,
         )
 
     def version(self) -> str | None:

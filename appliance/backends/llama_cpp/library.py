@@ -21,6 +21,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "2000")
 os.environ.setdefault("GGML_NO_BACKTRACE", "1")
 
 import llama_cpp as native
+import llama_cpp.mtmd_cpp as mtmd
 from llama_cpp._ggml import libggml
 
 __all__ = [
@@ -28,13 +29,16 @@ __all__ = [
     "decode_failure",
     "expect_failure",
     "failure",
+    "forget_errors",
     "libggml",
     "listening",
     "load_model",
     "load_vocabulary",
     "metadata",
+    "mtmd",
     "native",
     "new_context",
+    "on_log",
     "read_text",
 ]
 
@@ -55,7 +59,7 @@ _is_failure_wanted = False
 
 
 @native.llama_log_callback  # type: ignore[untyped-decorator]  # the library has no types
-def _on_log(level: int, text: bytes, _user_data: object) -> None:
+def on_log(level: int, text: bytes, _user_data: object) -> None:
     """Hand a line of the library's log on. An error is kept: it says why the call that follows from it failed."""
     global _level_of_last_line
     level = _level_of_last_line if level == _IS_CONTINUED else level
@@ -72,7 +76,7 @@ def _on_log(level: int, text: bytes, _user_data: object) -> None:
     _log.log(_LOG_LEVELS.get(level, logging.DEBUG), "%s", line)
 
 
-native.llama_log_set(_on_log, None)
+native.llama_log_set(on_log, None)
 native.llama_backend_init()
 
 
@@ -98,6 +102,11 @@ def failure(what_failed: str, what_to_do: str = "") -> str:
     why = "; ".join(_last_errors) or "the library gives no reason"
     _last_errors.clear()
     return f"{what_failed}: {why}{what_to_do}"
+
+
+def forget_errors() -> None:
+    """Begin a call whose failure is not to be explained by what failed before."""
+    _last_errors.clear()
 
 
 def decode_failure(status: int, what_failed: str) -> BackendError:

@@ -5,6 +5,9 @@ DISTRIBUTION = "llama-cpp-python"
 MAX_STEP_OUTPUTS = 64
 """Rows of logits of one step: all 512 of a step would take 311 MB with a vocabulary of 152k."""
 
+MAX_ADAPTERS_PER_STEP = 8
+"""The library takes any number as one set; each makes every step slower."""
+
 CELL_MULTIPLE_TOKENS = 256
 """The library rounds its KV cache up to a multiple of this. Source: llama-context.cpp, GGML_PAD(n_ctx, 256)."""
 

@@ -1,7 +1,7 @@
 """The arrays behind a `llama_batch`, filled through numpy: no Python loop over tokens. Knows nothing of a context."""
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,14 +34,20 @@ class TokenBatch:
             logits=_pointer(self._wants_output, ctypes.c_int8),
         )
 
-    def fill(self, runs: Sequence[Run], num_tokens: int) -> None:
-        """Lay the runs out one after the other; `num_tokens` is their sum."""
+    def fill(
+        self, runs: Sequence[Run], num_tokens: int, position: Callable[[int, int], int] = lambda _, index: index
+    ) -> None:
+        """Lay the runs out one after the other; `num_tokens` is their sum.
+
+        `position` returns where a sequence's token of an index stands.
+        """
         self._wants_output[:num_tokens] = 0
         end = 0
         for run in runs:
             begin, end = end, end + len(run.tokens)
             self._tokens[begin:end] = run.tokens
-            self._positions[begin:end] = self._counting[run.start : run.start + end - begin]
+            first = position(run.sequence, run.start)
+            self._positions[begin:end] = self._counting[first : first + end - begin]
             self._sequences[begin:end] = run.sequence
             self._wants_output[end - run.num_outputs : end] = 1
         self.native.n_tokens = num_tokens

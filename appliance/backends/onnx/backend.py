@@ -3,17 +3,18 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from appliance.backends.base import InputReader, LoadedEncoder, LoadedModel, Tokenizer
+from appliance.backends.base import InputReader, LoadedEncoder, LoadedListener, LoadedModel, Tokenizer
 from appliance.backends.onnx.layout import DecoderLayout
 from appliance.backends.onnx.providers import ModelKind
 from appliance.core.plan import Artefact, LoadPlan
 from models.formats.folder_config import config_folder
+from models.formats.speech_config import is_speech
 
 
 class OnnxBackend:
     """Runs ONNX graphs. The library is imported when something is opened."""
 
-    def load(self, plan: LoadPlan, progress: Callable[[float], None]) -> LoadedModel | LoadedEncoder:
+    def load(self, plan: LoadPlan, progress: Callable[[float], None]) -> LoadedModel | LoadedEncoder | LoadedListener:
         """Load a model; its graph is prepared now if nobody has done it before. Raises: BackendError."""
         from appliance.backends.onnx.adapter import OnnxDecoder
         from appliance.backends.onnx.encoder import OnnxEncoder
@@ -21,6 +22,10 @@ class OnnxBackend:
         from appliance.backends.onnx.prepared import folder_in, open_prepared, prepare
         from appliance.backends.onnx.provider_choice import choose_provider
 
+        if is_speech(config_folder(Path(plan.artefact.path))):
+            from appliance.backends.onnx.speech import OnnxListener
+
+            return OnnxListener(plan, progress)
         source, folder = Path(plan.artefact.path), folder_in(Path(plan.artefact.compiled_path))
         prepared = open_prepared(source, folder) or prepare(source, folder)
         kind: ModelKind = "decoder" if isinstance(prepared.layout, DecoderLayout) else "encoder"

@@ -59,7 +59,7 @@ class OnnxDescription:
         return None
 
     def prior(self, work: Work) -> Predicted | None:
-        """Return the speed that its kernels should have."""
+        """Return the speed that its kernels should have; of one that hears, a second of sound is 50 tokens."""
         return predict(work, rates_of(work.details))
 
     def instructions(self, timeout_s: float) -> EngineInstructions | None:

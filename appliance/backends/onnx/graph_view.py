@@ -34,12 +34,20 @@ def drop_unused(graph: Any) -> None:
 
 
 def tensors_in(graph: Any) -> Iterator[Any]:
-    """Return the weights and the tensors that are attributes of nodes."""
-    yield from graph.initializer
+    """Return the weights and the tensors that are attributes of nodes, those of its branches among them."""
+    for each in graphs_in(graph):
+        yield from each.initializer
+        for node in each.node:
+            yield from (item.t for item in node.attribute if item.type == onnx.AttributeProto.TENSOR)
+
+
+def graphs_in(graph: Any) -> Iterator[Any]:
+    """Return the graph and all graphs within it: the branches of its `If` nodes."""
+    yield graph
     for node in graph.node:
         for attribute in node.attribute:
-            if attribute.type == onnx.AttributeProto.TENSOR:
-                yield attribute.t
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                yield from graphs_in(attribute.g)
 
 
 def attribute_of(node: Any, name: str) -> Any:

@@ -14,14 +14,18 @@ from appliance.backends.onnx.encoder_graph import encoder_details, is_encoder
 from appliance.backends.onnx.graph import NotServable, move_weights, prepare_decoder, read_graph
 from appliance.backends.onnx.loaded_size import loaded_bytes
 from appliance.backends.onnx.prepared import folder_in, prepare
+from appliance.backends.onnx.speech_details import examine_speech
 from appliance.backends.onnx.workshop import REFUSED
 from appliance.errors import BackendError
 from models.formats.folder_config import config_folder, read_folder_config
+from models.formats.speech_config import is_speech
 from models.workshop import Examined
 
 
 def examine(graph: Path) -> Examined:
     """Return the model's details and the files with its weights. Raises: NotServable, OSError."""
+    if is_speech(config_folder(graph)):
+        return examine_speech(graph)
     model = read_graph(graph)
     config = read_folder_config(config_folder(graph))
     locations: dict[str, None] = {}
@@ -59,6 +63,8 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         if arguments.verb == "prepare":
+            if is_speech(config_folder(arguments.graph)):
+                return  # its graphs are served as they came
             prepare(arguments.graph, folder_in(arguments.folder))
         else:
             sys.stdout.buffer.write(msgspec.json.encode(examine(arguments.graph)))

@@ -7,8 +7,11 @@ from pathlib import Path
 import msgspec
 
 from models.errors import StoreError, file_errors
+from models.formats.folder_config import config_folder
 from models.formats.onnx_file import OnnxError, check_onnx
 from models.formats.refusal import RefusedFormat, check_content
+from models.formats.speech_config import is_speech
+from models.formats.speech_graphs import choose_speech_graphs
 from models.workshop import Examined
 
 PROGRAM = "appliance.backends.onnx.prepare"
@@ -25,7 +28,8 @@ class OnnxWorkshop:
 
     def examine(self, graph: Path) -> Examined:
         """Return what the model is. Raises: StoreError, naming everything that serving it lacks."""
-        _check(graph)
+        for each in _together(graph):
+            _check(each)
         return msgspec.json.decode(self._run("examine", str(graph)), type=Examined)
 
     def prepare(self, graph: Path, folder: Path) -> None:
@@ -51,6 +55,14 @@ class OnnxWorkshop:
         if child.returncode != 0:
             raise StoreError(f"{what}: {lines[-1] or f'exit {child.returncode}'}")
         return child.stdout
+
+
+def _together(graph: Path) -> list[Path]:
+    """Return the graphs that one model consists of: of speech, those beside the one that is opened."""
+    if not is_speech(config_folder(graph)):
+        return [graph]
+    graphs = choose_speech_graphs([path.name for path in graph.parent.glob("*.onnx")], graph.name)
+    return [graph] if graphs is None else [graph.parent / name for name in graphs.names]
 
 
 def _check(graph: Path) -> None:

@@ -12,12 +12,16 @@ NO_KEY = "none"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
-    """The daemon as clients are told of it: `url` without a path, `context_tokens` None where it is not known."""
+    """The daemon as clients are told of it: `url` without a path, `context_tokens` None where it is not known.
+
+    `reads_pictures` says whether the model does.
+    """
 
     url: str
     key: str | None
     model: str
     context_tokens: int | None
+    reads_pictures: bool = False
 
     @property
     def openai_url(self) -> str:

@@ -19,11 +19,12 @@ _FOLDER_MODE = 0o700
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One write. `backup` names the file with what was there, None where nothing was.
 
-    `key_name` is a key that was made for the client, `made_folder` whether the file's folder was made, too.
+    `key_name` is a key that was made for the client, `made_folder` whether the file's folder was made, too. Without a
+    `path` nothing was written: the key was told to a person, who entered it.
     """
 
-    path: str
-    digest: str
+    path: str | None = None
+    digest: str = ""
     backup: str | None = None
     key_name: str | None = None
     made_folder: bool = False
@@ -35,10 +36,14 @@ class ChangedSince(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Where the file is and where what it held before lies, None where there was no file."""
+    """Where the file is and where what it held before lies, None where there was no file.
+
+    `former_key` names the key that stands nowhere any more.
+    """
 
     path: Path
     backup: Path | None
+    former_key: str | None
 
 
 class Connections:
@@ -59,10 +64,10 @@ class Connections:
         """Put `text` into the file at `path`; a link stays a link."""
         path = path.resolve()
         changes, before, content = list(self.changes(client)), _read(path), text.encode()
-        last = changes[-1] if changes else None
+        last, former_key = changes[-1] if changes else None, None
         if last and last.path == str(path) and before is not None and last.digest == _digest(before):
             changes.pop()  # nobody touched it since: what stood there before us is still what to go back to
-            backup, made_folder = last.backup, last.made_folder
+            backup, made_folder, former_key = last.backup, last.made_folder, last.key_name
         else:
             backup = None if before is None else self._keep(client, path, before)
             made_folder = not path.parent.exists()
@@ -72,7 +77,15 @@ class Connections:
         self._record(client, changes)
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, content)
-        return Written(path, None if backup is None else self._folder / client / backup)
+        return Written(path, None if backup is None else self._folder / client / backup, former_key)
+
+    def note_key(self, client: str, key_name: str) -> str | None:
+        """Remember a key that a person enters by hand, and return the name of the one whose place it takes."""
+        *older, last = self.changes(client) or (None,)
+        is_by_hand = last is not None and last.path is None
+        kept = older if is_by_hand else [*older, last]
+        self._record(client, [*(one for one in kept if one is not None), Change(key_name=key_name)])
+        return last.key_name if last is not None and is_by_hand else None
 
     def undo(self, client: str, *, is_forced: bool) -> Change | None:
         """Put back what the newest write replaced and return it, None where there is none. Raises: ChangedSince.
@@ -82,6 +95,10 @@ class Connections:
         *older, change = self.changes(client) or (None,)
         if change is None:
             return None
+        rest = [one for one in older if one is not None]
+        if change.path is None:
+            self._record(client, rest)
+            return change
         path = Path(change.path)
         now = _read(path)
         if now is None or _digest(now) != change.digest:
@@ -96,7 +113,7 @@ class Connections:
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
             _replace(path, (self._folder / client / change.backup).read_bytes())
-        self._record(client, [one for one in older if one is not None])
+        self._record(client, rest)
         return change
 
     def _keep(self, client: str, path: Path, content: bytes) -> str:

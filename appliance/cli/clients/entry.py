@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from appliance.words import tr
+
 
 class CannotMerge(Exception):
     """A file is not in a form that an entry can be put into without losing something; the text says why."""
@@ -32,5 +34,5 @@ def with_value(tree: Any, path: tuple[str, ...], value: Any) -> Any:
     if not path:
         return value
     if not isinstance(tree, dict):
-        raise CannotMerge(f"there is something else than an object where {path[0]!r} belongs")
+        raise CannotMerge(tr("there is something else than an object where {key!r} belongs", key=path[0]))
     return tree | {path[0]: with_value(tree.get(path[0], {}) if path[1:] else None, path[1:], value)}

@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from appliance.words import tr
+
 from .entry import CannotMerge, with_value
 
 _BLANK = re.compile(r"(?:\s|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
@@ -31,7 +33,7 @@ class JsonMembers:
             expected = with_value(expected, path, value)
             text = _set(text, path, value)
         if _parse(text).value != expected:
-            raise CannotMerge("its members could not be set without changing others")
+            raise CannotMerge(tr("its members could not be set without changing others"))
         return text
 
 
@@ -52,7 +54,7 @@ def _parse(text: str) -> _Node:
     try:
         root = _value(text, _skip(text, start))
     except RecursionError as error:
-        raise CannotMerge("it is nested too deeply") from error
+        raise CannotMerge(tr("it is nested too deeply")) from error
     if _skip(text, root.end) != len(text):
         raise _wrong(text, root.end)
     return root
@@ -64,7 +66,7 @@ def _skip(text: str, at: int) -> int:
 
 
 def _wrong(text: str, at: int) -> CannotMerge:
-    return CannotMerge(f"it is not JSON in line {text.count(chr(10), 0, at) + 1}")
+    return CannotMerge(tr("it is not JSON in line {number}", number=text.count("\n", 0, at) + 1))
 
 
 def _value(text: str, at: int) -> _Node:
@@ -121,7 +123,7 @@ def _set(text: str, path: tuple[str, ...], value: Any) -> str:
     node = _parse(text)
     for depth, key in enumerate(path):
         if not isinstance(node.value, dict):
-            raise CannotMerge(f"there is something else than an object where {key!r} belongs")
+            raise CannotMerge(tr("there is something else than an object where {key!r} belongs", key=key))
         if key not in node.members:
             missing = value
             for name in reversed(path[depth + 1 :]):

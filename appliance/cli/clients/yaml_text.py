@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from appliance.words import tr
+
 from .entry import CannotMerge
 
 BEGIN = "# >>> appliance connect"
@@ -30,16 +32,16 @@ class YamlItem:
         expected = self._expected(tree)
         text = self._insert(_ended(text))
         if _load(text) != expected:
-            raise CannotMerge("its list could not be extended without changing something else")
+            raise CannotMerge(tr("its list could not be extended without changing something else"))
         return text
 
     def _expected(self, tree: Any) -> Any:
         outer = {} if tree is None and self.key is not None else tree
         if self.key is not None and not isinstance(outer, dict):
-            raise CannotMerge(f"it is no mapping, so {self.key!r} has no place in it")
+            raise CannotMerge(tr("it is no mapping, so {key!r} has no place in it", key=self.key))
         items = outer if self.key is None else outer.get(self.key)
         if not isinstance(items, list | None):
-            raise CannotMerge("there is something else where a list belongs")
+            raise CannotMerge(tr("there is something else where a list belongs"))
         items = [*(items or []), self.item]
         return items if self.key is None else outer | {self.key: items}
 
@@ -55,7 +57,7 @@ class YamlItem:
         if isinstance(found, yaml.SequenceNode) and not found.flow_style:
             return text[:end] + self._block(" " * found.start_mark.column) + text[end:]
         if found.value:
-            raise CannotMerge("its list stands in brackets; write it with one '- ' a line")
+            raise CannotMerge(tr("its list stands in brackets; write it with one '- ' a line"))
         margin = "" if self.key is None else "  "
         return f"{text[:start].rstrip(' ')}\n{self._block(margin)}{text[end:].lstrip(' ').removeprefix(chr(10))}"
 
@@ -74,12 +76,12 @@ class YamlValues:
         """Return the text with the values. Raises: CannotMerge."""
         tree = _load(text)
         if not isinstance(tree, dict | None):
-            raise CannotMerge("it is no mapping")
+            raise CannotMerge(tr("it is no mapping"))
         text = _ended(text)
         for key, value in self.values.items():
             text = _set(text, key, value)
         if _load(text) != (tree or {}) | self.values:
-            raise CannotMerge("its values could not be set without changing others")
+            raise CannotMerge(tr("its values could not be set without changing others"))
         return text
 
 
@@ -99,7 +101,8 @@ def _load(text: str) -> Any:
         return yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        raise CannotMerge("it is not YAML" + (f" in line {mark.line + 1}" if mark else "")) from error
+        problem = tr("it is not YAML in line {number}", number=mark.line + 1) if mark else tr("it is not YAML")
+        raise CannotMerge(problem) from error
 
 
 def _dumped(value: object) -> str:

@@ -6,20 +6,24 @@ from typing import Any, Literal
 import msgspec
 
 from appliance.core.request import Message, ToolCall
+from appliance.dialects.media.content import AnyMedium, Content
+from appliance.dialects.media.given import from_base64, from_file, from_url
 from appliance.errors import InvalidRequest
 
 from .thinking import thinking_of
 
 # What Anthropic's servers wrote for themselves, mostly encrypted: no other model can read it
 _SEALED = ("redacted_thinking", "server_tool_use", "container_upload")
-_REMINDER = "<system-reminder>\n{}\n</system-reminder>"
+_ERROR = "Error: "
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a document's content is."""
+    """Where a picture or a document's content is. What a picture is shows in its bytes, whatever its type says."""
 
     type: str
     data: str | None = None
+    url: str | None = None
+    file_id: str | None = None
     content: "str | list[Block] | None" = None
 
 
@@ -58,8 +62,7 @@ def texts_of(content: str | Sequence[Block], path: str) -> list[str]:
 def turns_of(wires: Sequence[MessageWire], start: int = 0) -> list[Message]:
     """Return the turns from message `start` on: neighbours of one role are one, and a tool's result is a turn.
 
-    A system message between turns is said by the user, in the tags that agents use for such. Claude Code sends one in
-    each session; the templates of Qwen3.5, Mistral and others refuse one that is not the first. Raises: InvalidRequest.
+    A system message between turns stays one, which not every model's template takes. Raises: InvalidRequest.
     """
     turns = _Turns()
     for i, wire in enumerate(wires[start:], start):
@@ -74,35 +77,46 @@ class _Turns:
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self._role: Literal["user", "assistant"] = "user"
-        self._texts: list[str] = []
+        self._said = Content()
         self._thoughts: list[str] = []
         self._calls: list[ToolCall] = []
         self._tool_names: dict[str, str] = {}
 
     def add(self, wire: MessageWire, path: str) -> None:
         """Take a message."""
-        role = "user" if wire.role == "system" else wire.role
-        if role != self._role:
-            self.close()
-            self._role = role
         if wire.role == "system":
-            self._texts.append(_REMINDER.format("\n".join(texts_of(wire.content, path))))
+            self.close()
+            self.messages.append(Message(role="system", content="\n".join(texts_of(wire.content, path))))
             return
+        if wire.role != self._role:
+            self.close()
+            self._role = wire.role
+            self._said = self._nothing_said()
         if isinstance(wire.content, str):
-            self._texts.append(wire.content)
+            self._said.say(wire.content)
             return
         for i, block in enumerate(wire.content):
             self._add_block(block, f"{path}[{i}]")
 
     def close(self) -> None:
         """End the turn that is gathered."""
-        if not (self._texts or self._thoughts or self._calls):
+        said = self._said
+        if said.is_empty and not (self._thoughts or self._calls):
             return
-        # What an assistant said was one text, if in pieces; a user's pieces are paragraphs
-        text = ("" if self._role == "assistant" else "\n").join(self._texts)
-        reasoning = "\n".join(self._thoughts) or None
-        self.messages.append(Message(role=self._role, content=text, reasoning=reasoning, tool_calls=tuple(self._calls)))
-        self._texts, self._thoughts, self._calls = [], [], []
+        self.messages.append(
+            Message(
+                role=self._role,
+                content=said.text,
+                reasoning="\n".join(self._thoughts) or None,
+                tool_calls=tuple(self._calls),
+                media=said.media,
+            )
+        )
+        self._said, self._thoughts, self._calls = self._nothing_said(), [], []
+
+    def _nothing_said(self) -> Content:
+        """Return the content of a new turn: an assistant's was one text, if in pieces; a user's are paragraphs."""
+        return Content("" if self._role == "assistant" else "\n")
 
     def _add_block(self, block: Block, path: str) -> None:
         if block.type == "thinking":
@@ -111,8 +125,10 @@ class _Turns:
             self._add_call(block, path)
         elif block.type in ("tool_result", "mcp_tool_result"):
             self._add_result(block, path)
+        elif block.type == "image" and self._role == "user":
+            self._said.show(_picture(block, self._said.at, path))
         elif block.type not in _SEALED and not block.type.endswith("_tool_result"):
-            self._texts.append(_text(block, path))
+            self._said.say(_text(block, path))
 
     def _add_call(self, block: Block, path: str) -> None:
         if self._role != "assistant":
@@ -126,10 +142,24 @@ class _Turns:
         self.close()
         id = _required(block, "tool_use_id", path)
         content = block.content if isinstance(block.content, str | list) else ""
-        text = "\n".join(texts_of(content, f"{path}.content"))
+        result = _result_of(content, f"{path}.content")
+        text, media = result.text, result.media
         if block.is_error and not text.lower().startswith("error"):
-            text = f"Error: {text}"
-        self.messages.append(Message(role="tool", content=text, name=self._tool_names.get(id), tool_call_id=id))
+            text = f"{_ERROR}{text}"
+            media = tuple(msgspec.structs.replace(each, at=each.at + len(_ERROR)) for each in media)
+        name = self._tool_names.get(id)
+        self.messages.append(Message(role="tool", content=text, name=name, tool_call_id=id, media=media))
+
+
+def _result_of(content: str | Sequence[Block], path: str) -> Content:
+    """Return what a tool returned: texts and pictures."""
+    result = Content()
+    for i, block in enumerate([Block(type="text", text=content)] if isinstance(content, str) else content):
+        if block.type == "image":
+            result.show(_picture(block, result.at, f"{path}[{i}]"))
+        else:
+            result.say(_text(block, f"{path}[{i}]"))
+    return result
 
 
 def _text(block: Block, path: str) -> str:
@@ -144,6 +174,19 @@ def _text(block: Block, path: str) -> str:
     if block.type == "document" and isinstance(block.source, Source):
         return "\n".join((block.title or "", *_document_texts(block.source, f"{path}.source"))).strip()
     raise _unreadable(block.type, path)
+
+
+def _picture(block: Block, at: int, path: str) -> AnyMedium:
+    source, path = block.source, f"{path}.source"
+    if not isinstance(source, Source):
+        raise InvalidRequest(f"'{path}' is required", param=path)
+    if source.type == "base64" and source.data is not None:
+        return from_base64(source.data, "image", at, f"{path}.data")
+    if source.type == "url" and source.url is not None:
+        return from_url(source.url, "image", at, f"{path}.url")
+    if source.type == "file" and source.file_id is not None:
+        return from_file(source.file_id, "image", at, f"{path}.file_id")
+    raise InvalidRequest(f"'{path}' is neither base64 with 'data' nor 'url' nor 'file'", param=path)
 
 
 def _document_texts(source: Source, path: str) -> list[str]:
@@ -170,4 +213,8 @@ def _required(block: Block, field: str, path: str) -> str:
 
 
 def _unreadable(what: str, path: str) -> InvalidRequest:
-    return InvalidRequest(f"'{path}': this model reads text only, not {what!r}", param=path)
+    if what == "image":
+        text = f"'{path}': an image stands in what a user says or a tool returns, nowhere else"
+    else:
+        text = f"'{path}': text and pictures are read, not {what!r}"
+    return InvalidRequest(text, param=path)

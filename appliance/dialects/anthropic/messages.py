@@ -17,7 +17,6 @@ from appliance.core.request import (
 from appliance.core.sampling import SamplingParams, StopConditions
 from appliance.errors import InvalidRequest
 
-from .billing import without_billing_line
 from .content import Block, MessageWire, texts_of, turns_of
 from .thinking import Effort, ThinkingWire, reasoning_of
 from .tools import ToolChoiceWire, ToolWire, tool_choice_of, tools_of
@@ -114,7 +113,7 @@ def count_to_core(wire: PromptFields, id: RequestId, model: str) -> ReadRequest:
 
 def prompt_of(wire: PromptFields) -> ChatPrompt:
     """Return the conversation; an assistant's last turn is gone on with. Raises: InvalidRequest."""
-    num_system = _num_leading_system(wire)
+    num_system = num_leading_system(wire)
     turns = turns_of(wire.messages, num_system)
     if not turns:
         raise InvalidRequest("'messages' are empty; at least one must say something", param="messages")
@@ -126,13 +125,13 @@ def prompt_of(wire: PromptFields) -> ChatPrompt:
     return ChatPrompt(
         messages=(*_system_of(wire, num_system), *turns),
         tools=tools,
-        tool_choice=tool_choice_of(wire.tool_choice, wire.tools or (), tools),
+        tool_choice=tool_choice_of(wire.tool_choice, tools),
         reasoning=reasoning_of(wire.thinking, wire.output_config.effort if wire.output_config else None),
         continues_last=continues_last,
     )
 
 
-def _num_leading_system(wire: PromptFields) -> int:
+def num_leading_system(wire: PromptFields) -> int:
     """Return how many messages come before the first turn, which makes them part of the system prompt."""
     return next((i for i, message in enumerate(wire.messages) if message.role != "system"), len(wire.messages))
 
@@ -141,7 +140,7 @@ def _system_of(wire: PromptFields, num_system: int) -> tuple[Message, ...]:
     texts = texts_of(wire.system or "", "system")
     for i, message in enumerate(wire.messages[:num_system]):
         texts += texts_of(message.content, f"messages[{i}].content")
-    text = "\n".join(without_billing_line([text for text in texts if text]))
+    text = "\n".join(text for text in texts if text)
     return (Message(role="system", content=text),) if text else ()
 
 

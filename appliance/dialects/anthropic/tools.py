@@ -1,4 +1,4 @@
-"""Tools: those with a schema of their own, Anthropic's own that run at the client's, and which of them are called."""
+"""Tools: those with a schema of their own, and which of them are called."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
@@ -8,8 +8,6 @@ from msgspec import Meta
 
 from appliance.core.request import Tool, ToolChoice
 from appliance.errors import InvalidRequest
-
-from .client_tools import client_tool
 
 
 class ToolWire(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +19,11 @@ class ToolWire(msgspec.Struct, frozen=True, kw_only=True):
     input_schema: dict[str, Any] | None = None
     strict: bool | None = None
 
+    @property
+    def is_custom(self) -> bool:
+        """Whether it comes with a schema, as tools do that any model can be told of."""
+        return self.type is None or self.type == "custom"
+
 
 class ToolChoiceWire(msgspec.Struct, frozen=True, kw_only=True):
     """The field `tool_choice`."""
@@ -31,23 +34,16 @@ class ToolChoiceWire(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def tools_of(wires: Sequence[ToolWire]) -> tuple[Tool, ...]:
-    """Return the tools that the model is told of. Raises: InvalidRequest.
-
-    Left out are those that Anthropic's servers run (web search, code execution, MCP) and those that need eyes: their
-    clients, Claude Code among them, go on without.
-    """
-    found = [tool for i, wire in enumerate(wires) if (tool := _tool(wire, f"tools[{i}]"))]
+    """Return the tools that the model is told of. Raises: InvalidRequest, also for one without a schema."""
+    found = [_tool(wire, f"tools[{i}]") for i, wire in enumerate(wires)]
     names = [tool.name for tool in found]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise InvalidRequest(f"'tools' holds {twice!r} twice; each tool needs a name of its own", param="tools")
     return tuple(found)
 
 
-def tool_choice_of(wire: ToolChoiceWire | None, wires: Sequence[ToolWire], tools: Sequence[Tool]) -> ToolChoice:
-    """Return which tools are called: whichever the model wants, where the one asked for was left out.
-
-    Raises: InvalidRequest.
-    """
+def tool_choice_of(wire: ToolChoiceWire | None, tools: Sequence[Tool]) -> ToolChoice:
+    """Return which tools are called. Raises: InvalidRequest."""
     if wire is None:
         return ToolChoice()
     is_parallel = not wire.disable_parallel_tool_use
@@ -56,33 +52,24 @@ def tool_choice_of(wire: ToolChoiceWire | None, wires: Sequence[ToolWire], tools
     if wire.type == "auto":
         return ToolChoice(is_parallel=is_parallel)
     if wire.type == "tool":
-        return _named(wire, wires, tools, is_parallel)
-    if not wires:
+        return _named(wire, tools, is_parallel)
+    if not tools:
         raise InvalidRequest("'tool_choice' asks for a tool, and 'tools' has none", param="tool_choice")
-    return ToolChoice(mode="required" if tools else "auto", is_parallel=is_parallel)
+    return ToolChoice(mode="required", is_parallel=is_parallel)
 
 
-def _named(wire: ToolChoiceWire, wires: Sequence[ToolWire], tools: Sequence[Tool], is_parallel: bool) -> ToolChoice:
+def _named(wire: ToolChoiceWire, tools: Sequence[Tool], is_parallel: bool) -> ToolChoice:
     if wire.name is None:
         raise InvalidRequest("'tool_choice.name' is required", param="tool_choice.name")
     if any(tool.name == wire.name for tool in tools):
         return ToolChoice(mode="required", name=wire.name, is_parallel=is_parallel)
-    if any(tool.name == wire.name for tool in wires):
-        return ToolChoice(is_parallel=is_parallel)
     raise InvalidRequest(f"'tool_choice.name': 'tools' has no {wire.name!r}", param="tool_choice.name")
 
 
-def _tool(wire: ToolWire, path: str) -> Tool | None:
-    is_strict = bool(wire.strict)
-    if wire.type is not None and wire.type != "custom":
-        known = client_tool(wire.type)
-        if known is None:
-            return None
-        return Tool(
-            name=wire.name or known.name,
-            description=known.description,
-            parameters=known.parameters,
-            is_strict=is_strict,
+def _tool(wire: ToolWire, path: str) -> Tool:
+    if not wire.is_custom:
+        raise InvalidRequest(
+            f"'{path}' is a {wire.type!r}, which nothing here runs; leave it out", param=f"{path}.type"
         )
     for field in ("name", "input_schema"):
         if getattr(wire, field) is None:
@@ -92,5 +79,5 @@ def _tool(wire: ToolWire, path: str) -> Tool | None:
         name=wire.name,
         description=wire.description or "",
         parameters=wire.input_schema or {},
-        is_strict=is_strict,
+        is_strict=bool(wire.strict),
     )

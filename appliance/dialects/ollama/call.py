@@ -1,5 +1,6 @@
 """What chat and generate share on the way in: their fields, and what these mean in core."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -9,11 +10,13 @@ from appliance.core.request import (
     Constraint,
     GenerateRequest,
     JsonSchema,
+    Media,
     Prompt,
     Reasoning,
     ReasoningEffort,
     RequestId,
 )
+from appliance.dialects.media.given import from_base64, from_url
 from appliance.errors import InvalidRequest
 from models.manifest import ModelPreset
 
@@ -75,10 +78,25 @@ def reasoning_of(think: bool | str | None) -> Reasoning:
     raise InvalidRequest(f"'think' is {think!r}; write true, false, 'low', 'medium' or 'high'", param="think")
 
 
-def refuse_images(images: list[str] | None, path: str) -> None:
-    """Raise InvalidRequest where pictures were sent, which no model here reads yet."""
+def pictures_of(images: Sequence[str] | None, path: str) -> tuple[Media, ...]:
+    """Return pictures that come before a text, as Ollama has it. Raises: InvalidRequest."""
+    return tuple(_picture(image, f"{path}[{place}]") for place, image in enumerate(images or ()))
+
+
+def refuse_images(images: Sequence[str] | None, path: str, reason: str) -> None:
+    """Raise InvalidRequest where pictures were sent in a place that has none."""
     if images:
-        raise InvalidRequest(f"'{path}': this version reads text only, no images; leave them out", param=path)
+        raise InvalidRequest(f"'{path}': {reason}", param=path)
+
+
+def _picture(image: str, path: str) -> Media:
+    if image.startswith(("http://", "https://")):
+        raise InvalidRequest(f"'{path}' is an address; this API takes the picture itself, in base64", param=path)
+    if not image.startswith("data:"):
+        return from_base64(image, "image", 0, path)
+    medium = from_url(image, "image", 0, path)
+    assert isinstance(medium, Media), "a data URL holds the medium itself"
+    return medium
 
 
 def check_template(template: str | None, own: str | None) -> None:

@@ -108,15 +108,19 @@ def uploaded_digest(wire: CreateRequest) -> str | None:
             "'quantize' is not supported here; see: appliance models quantize --help", param="quantize"
         )
     if wire.adapters:
-        raise InvalidRequest("'adapters' are not supported by this version", param="adapters")
+        raise InvalidRequest(
+            "'adapters' make no model of their own here: add each with 'appliance models adapters add FILE', and ask "
+            "for 'MODEL+ADAPTER'",
+            param="adapters",
+        )
     if bool(wire.from_) == bool(wire.files):
         raise InvalidRequest("give either 'from', an installed model, or 'files', uploaded ones", param="from")
     if not wire.files:
         return None
     if len(wire.files) > 1:
         raise InvalidRequest(
-            "'files' holds several, and a model is made of a single GGUF file here; a folder is converted by: "
-            "appliance convert PATH",
+            "'files' holds several, and a model is made of a single GGUF file here; one with a projector is added by: "
+            "appliance models add MODEL --projector FILE; a folder is converted by: appliance convert PATH",
             param="files",
         )
     return next(iter(wire.files.values()))

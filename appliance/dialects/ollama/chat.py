@@ -9,11 +9,11 @@ from appliance.core.request import ChatPrompt, GenerateRequest, Message, Request
 from appliance.errors import InvalidRequest
 from models.manifest import ModelPreset
 
-from .call import CallFields, core_request, reasoning_of, refuse_images
+from .call import CallFields, core_request, pictures_of, reasoning_of, refuse_images
 
 
 class CalledWire(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model called. Some clients send the arguments as text."""
+    """What a model called."""
 
     name: str
     arguments: dict[str, Any] | str = {}
@@ -78,10 +78,11 @@ def _messages(wires: Sequence[MessageWire]) -> tuple[Message, ...]:
     open_calls: list[ToolCall] = []
     for place, wire in enumerate(wires):
         path = f"messages[{place}]"
-        refuse_images(wire.images, f"{path}.images")
         if wire.role == "tool":
             messages.append(_result(wire, open_calls, path))
             continue
+        if wire.role != "user":
+            refuse_images(wire.images, f"{path}.images", "a user or a tool shows pictures, nobody else")
         calls = _calls(wire, place, path)
         open_calls = list(calls) or open_calls
         messages.append(
@@ -90,6 +91,7 @@ def _messages(wires: Sequence[MessageWire]) -> tuple[Message, ...]:
                 content=wire.content or "",
                 reasoning=wire.thinking or None,
                 tool_calls=calls,
+                media=pictures_of(wire.images, f"{path}.images"),
             )
         )
     return tuple(messages)
@@ -107,14 +109,10 @@ def _calls(wire: MessageWire, place: int, path: str) -> tuple[ToolCall, ...]:
 
 
 def _arguments(given: dict[str, Any] | str, path: str) -> str:
-    """Return the arguments as the JSON text of an object."""
-    try:
-        decoded = msgspec.json.decode(given) if isinstance(given, str) else given
-    except (msgspec.DecodeError, RecursionError):
-        decoded = None
-    if not isinstance(decoded, dict):
+    """Return the arguments as JSON text. Raises: InvalidRequest."""
+    if isinstance(given, str):
         raise InvalidRequest(f"'{path}' is no JSON object", param=path)
-    return msgspec.json.encode(decoded).decode()
+    return msgspec.json.encode(given).decode()
 
 
 def _result(wire: MessageWire, open_calls: list[ToolCall], path: str) -> Message:
@@ -129,6 +127,7 @@ def _result(wire: MessageWire, open_calls: list[ToolCall], path: str) -> Message
         content=wire.content or "",
         name=wire.tool_name or (answered.name if answered else None),
         tool_call_id=wire.tool_call_id or (answered.id if answered else path),
+        media=pictures_of(wire.images, f"{path}.images"),
     )
 
 

@@ -17,7 +17,7 @@ from appliance.core.request import (
 from appliance.errors import InvalidRequest
 from models.manifest import ModelPreset
 
-from .call import CallFields, core_request, reasoning_of, refuse_images
+from .call import CallFields, core_request, pictures_of, reasoning_of, refuse_images
 
 TokenId = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
@@ -36,7 +36,7 @@ class GenerateBody(CallFields, frozen=True, kw_only=True):
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to answer."""
-        return not self.prompt and not self.suffix
+        return not (self.prompt or self.suffix or self.images)
 
 
 def prompt_of(wire: GenerateBody, preset: ModelPreset | None, *, is_chat: bool) -> Prompt:
@@ -44,7 +44,8 @@ def prompt_of(wire: GenerateBody, preset: ModelPreset | None, *, is_chat: bool) 
 
     `is_chat` says whether the model has a template; without one the prompt stands alone, as Ollama has it.
     """
-    refuse_images(wire.images, "images")
+    if wire.raw or wire.suffix or not is_chat:
+        refuse_images(wire.images, "images", "pictures need a prompt that the model's chat template renders")
     text = wire.prompt or ""
     if wire.raw:
         return TextPrompt(text=text)
@@ -56,14 +57,17 @@ def prompt_of(wire: GenerateBody, preset: ModelPreset | None, *, is_chat: bool) 
         system = wire.system or (preset.system if preset else None)
         return TextPrompt(text=f"{system}\n\n{text}" if system else text)
     turns = (Message(role="system", content=wire.system),) if wire.system else ()
-    return ChatPrompt(messages=(*turns, Message(role="user", content=text)), reasoning=reasoning_of(wire.think))
+    asked = Message(role="user", content=text, media=pictures_of(wire.images, "images"))
+    return ChatPrompt(messages=(*turns, asked), reasoning=reasoning_of(wire.think))
 
 
 def generate_to_core(
     wire: GenerateBody, id: RequestId, model: str, prompt: Prompt, preset: ModelPreset | None
 ) -> GenerateRequest:
-    """Return the request for the engine. Raises: InvalidRequest, with the field."""
+    """Return the request for the engine. Raises: InvalidRequest, with the field.
+
+    Tokens cannot bring pictures back, so that an answer to such gives no context to go on with.
+    """
     core = core_request(wire, id, model, prompt, preset)
-    return msgspec.structs.replace(
-        core, context=tuple(wire.context or ()), returns_tokens=not wire.raw and not wire.suffix
-    )
+    returns_tokens = not (wire.raw or wire.suffix or wire.images)
+    return msgspec.structs.replace(core, context=tuple(wire.context or ()), returns_tokens=returns_tokens)

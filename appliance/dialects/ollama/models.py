@@ -85,7 +85,8 @@ class ShowWire(msgspec.Struct, frozen=True, kw_only=True):
 def shown_name(name: str) -> str:
     """Return a name as Ollama's clients know it: with its tag."""
     base, at, variant = name.partition("@")
-    return (base if ":" in base else f"{base}:latest") + at + variant
+    model, plus, adapters = base.partition("+")
+    return (model if ":" in model else f"{model}:latest") + plus + adapters + at + variant
 
 
 def tags(models: Iterable[InstalledModel], presets: dict[str, ModelPreset]) -> TagsWire:
@@ -167,6 +168,8 @@ def _capabilities(model: InstalledModel, facts: ModelFacts) -> list[str]:
         "tools": knows_tools(facts.template),
         "thinking": knows_thinking(facts.template),
         "insert": facts.fills_gaps,
+        "vision": "vision" in model.capabilities,
+        "audio": "audio" in model.capabilities,
     }
     return [name for name, is_true in found.items() if is_true]
 

@@ -81,16 +81,14 @@ def stop_of(options: Options) -> StopConditions:
     return StopConditions(max_tokens=min(limit, _MAX) if limit > 0 else None, strings=tuple(filter(None, strings)))
 
 
-def check_num_ctx(options: Options, model: str, context_tokens: int | None, trained_tokens: int | None) -> None:
+def check_num_ctx(options: Options, model: str, context_tokens: int | None) -> None:
     """Raise InvalidRequest for a context that the model does not have here.
 
-    As with Ollama, more than the model was made for means all that it was made for; a smaller one is served with room
-    to spare, so a changed number never reloads a model.
+    A smaller one is served with room to spare, so a changed number never reloads a model.
     """
     if options.num_ctx is None or context_tokens is None:
         return
-    wanted = min(int(options.num_ctx), trained_tokens or int(options.num_ctx))
-    if wanted > context_tokens:
+    if options.num_ctx > context_tokens:
         raise InvalidRequest(
             f"'num_ctx' is {int(options.num_ctx)}, and model '{model}' has a context of {context_tokens} tokens here; "
             "ask for no more than that, or let the operator set engine.context_tokens higher",

@@ -1,6 +1,5 @@
 """The turns of a conversation as clients send them, and what the engine makes of them."""
 
-import json
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -9,24 +8,35 @@ from msgspec import Meta
 
 from appliance.core.request import Message, ToolCall
 from appliance.dialects.custom_tools import arguments_of
+from appliance.dialects.media.content import AnyMedium, Content
+from appliance.dialects.media.given import InputAudio, from_input_audio, from_url
 from appliance.errors import InvalidRequest
 
 T = TypeVar("T")
 
 
+class ImageUrl(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a picture is. How finely it is looked at is the model's own matter, so `detail` has no effect."""
+
+    url: str
+    detail: str | None = None
+
+
 class ContentPart(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of a message's content. Only text can be read by now."""
+    """A part of a message's content: text, a picture or a recording. Some clients send a picture's address alone."""
 
     type: str
     text: str | None = None
     refusal: str | None = None
+    image_url: ImageUrl | str | None = None
+    input_audio: InputAudio | None = None
 
 
-Content = str | Annotated[list[ContentPart], Meta(min_length=1)]
+Parts = str | Annotated[list[ContentPart], Meta(min_length=1)]
 
 
 class CalledFunction(msgspec.Struct, frozen=True, kw_only=True):
-    """A function's name and its arguments: JSON as text, or, as some clients send them, as it is."""
+    """A function's name and its arguments: JSON as text. As an object they are known, so as to be refused by name."""
 
     name: str
     arguments: str | dict[str, Any] = ""
@@ -52,7 +62,7 @@ class MessageWire(msgspec.Struct, frozen=True, kw_only=True):
     """One turn. An assistant's content may be null; its thinking comes back under either name."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: Content | None = None
+    content: Parts | None = None
     name: str | None = None
     refusal: str | None = None
     reasoning_content: str | None = None
@@ -69,13 +79,16 @@ def messages_of(wires: Sequence[MessageWire]) -> tuple[Message, ...]:
 
 def _message(wire: MessageWire, path: str) -> Message:
     if wire.role == "tool":
-        return Message(role="tool", content=_text(wire.content, path), name=wire.name, tool_call_id=wire.tool_call_id)
+        read = _read(wire.content, path)
+        return Message(role="tool", content=read.text, name=wire.name, tool_call_id=wire.tool_call_id, media=read.media)
     if wire.role == "function":
         name = _given(wire.name, f"{path}.name")
         return Message(role="tool", content=_text(wire.content, path), name=name, tool_call_id=_legacy_id(name))
     if wire.role != "assistant":
-        role: Literal["system", "user"] = "user" if wire.role == "user" else "system"
-        return Message(role=role, content=_text(wire.content, path), name=wire.name)
+        if wire.role != "user":
+            return Message(role="system", content=_text(wire.content, path), name=wire.name)
+        read = _read(wire.content, path)
+        return Message(role="user", content=read.text, name=wire.name, media=read.media)
     return Message(
         role="assistant",
         content=(wire.refusal or "") if wire.content is None else _text(wire.content, path),
@@ -88,7 +101,8 @@ def _message(wire: MessageWire, path: str) -> Message:
 def _calls(wire: MessageWire, path: str) -> tuple[ToolCall, ...]:
     if wire.function_call is not None:
         function = wire.function_call
-        return (ToolCall(id=_legacy_id(function.name), name=function.name, arguments=_arguments(function)),)
+        arguments = _arguments(function, f"{path}.function_call")
+        return (ToolCall(id=_legacy_id(function.name), name=function.name, arguments=arguments),)
     return tuple(_call(call, f"{path}.tool_calls[{i}]") for i, call in enumerate(wire.tool_calls or ()))
 
 
@@ -97,13 +111,15 @@ def _call(wire: CallWire, path: str) -> ToolCall:
         custom = _given(wire.custom, f"{path}.custom")
         return ToolCall(id=wire.id, name=custom.name, arguments=arguments_of(custom.input))
     function = _given(wire.function, f"{path}.function")
-    return ToolCall(id=wire.id, name=function.name, arguments=_arguments(function))
+    return ToolCall(id=wire.id, name=function.name, arguments=_arguments(function, f"{path}.function"))
 
 
-def _arguments(wire: CalledFunction) -> str:
-    """Return the JSON of a call's arguments; a function without any is often called with an empty text."""
-    written = wire.arguments
-    return (written or "{}") if isinstance(written, str) else json.dumps(written, ensure_ascii=False)
+def _arguments(wire: CalledFunction, path: str) -> str:
+    """Return the JSON of a call's arguments. Raises: InvalidRequest."""
+    if not isinstance(wire.arguments, str):
+        path = f"{path}.arguments"
+        raise InvalidRequest(f"'{path}' is an object; send it as JSON in a text", param=path)
+    return wire.arguments
 
 
 def _legacy_id(name: str) -> str:
@@ -121,12 +137,39 @@ def _missing(path: str) -> InvalidRequest:
     return InvalidRequest(f"'{path}' is required", param=path)
 
 
-def _text(content: Content | None, path: str) -> str:
+def _text(content: Parts | None, path: str) -> str:
+    """Return what is said where nothing can be shown. Raises: InvalidRequest."""
+    read = _read(content, path)
+    if read.media:
+        where = f"{path}.content"
+        raise InvalidRequest(
+            f"'{where}': pictures and recordings stand in what a user says or a tool returns, nowhere else", param=where
+        )
+    return read.text
+
+
+def _read(content: Parts | None, path: str) -> Content:
     if content is None:
         raise _missing(f"{path}.content")
-    if isinstance(content, str):
-        return content
-    return "\n".join(_part(part, f"{path}.content[{i}]") for i, part in enumerate(content))
+    read = Content()
+    for i, part in enumerate([ContentPart(type="text", text=content)] if isinstance(content, str) else content):
+        where = f"{path}.content[{i}]"
+        if part.type in ("image_url", "input_audio"):
+            read.show(_medium(part, read.at, where))
+        else:
+            read.say(_part(part, where))
+    return read
+
+
+def _medium(part: ContentPart, at: int, path: str) -> AnyMedium:
+    if part.type == "input_audio":
+        return from_input_audio(part.input_audio, at, f"{path}.input_audio")
+    image = part.image_url
+    if image is None:
+        raise _missing(f"{path}.image_url")
+    if isinstance(image, str):
+        return from_url(image, "image", at, f"{path}.image_url")
+    return from_url(image.url, "image", at, f"{path}.image_url.url")
 
 
 def _part(part: ContentPart, path: str) -> str:
@@ -134,4 +177,6 @@ def _part(part: ContentPart, path: str) -> str:
         return _given(part.text, f"{path}.text")
     if part.type == "refusal":
         return _given(part.refusal, f"{path}.refusal")
-    raise InvalidRequest(f"'{path}': this model reads text only, not {part.type!r}", param=path)
+    if part.type == "file":
+        raise InvalidRequest(f"'{path}': no documents are read here; send their text, or pictures of pages", param=path)
+    raise InvalidRequest(f"'{path}': text, pictures and recordings are read, not {part.type!r}", param=path)

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import msgspec
 
 from appliance.dialects.decode import convert_json
+from appliance.dialects.media.content import AnyMedium, Content
+from appliance.dialects.media.given import InputAudio, from_file, from_input_audio, from_url
 from appliance.errors import InvalidRequest
 
 Item = dict[str, Any]
@@ -22,15 +24,20 @@ _ID_PREFIXES = {
     "reasoning": "rs",
 }
 _TEXT_PARTS = ("input_text", "output_text", "text", "summary_text", "reasoning_text", "refusal")
+_MEDIA_PARTS = ("input_image", "input_audio")
 REFERENCE = "item_reference"
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of a content. Only text can be read."""
+    """A part of a content: text, a picture or a recording. How finely a picture is looked at is the model's matter."""
 
     type: str
     text: str | None = None
     refusal: str | None = None
+    image_url: str | None = None
+    file_id: str | None = None
+    detail: str | None = None
+    input_audio: InputAudio | None = None
 
 
 class MessageItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,10 +113,24 @@ def item_id(kind: str, rest: str) -> str:
 
 
 def texts_of(content: str | Sequence[Part] | None) -> list[str]:
-    """Return the texts of a content that was checked."""
+    """Return the texts of a content that was checked, and that holds nothing else."""
     if content is None or isinstance(content, str):
         return [content or ""]
-    return [part.refusal or "" if part.type == "refusal" else part.text or "" for part in content]
+    return [_text_of(part) for part in content]
+
+
+def read_content(content: str | Sequence[Part] | None, path: str = "input") -> Content:
+    """Return texts and media of a content. Raises: InvalidRequest, for a medium that cannot be read."""
+    read = Content()
+    if content is None or isinstance(content, str):
+        read.say(content or "")
+        return read
+    for number, part in enumerate(content):
+        if part.type in _MEDIA_PARTS:
+            read.show(_medium_of(part, read.at, f"{path}[{number}]"))
+        else:
+            read.say(_text_of(part))
+    return read
 
 
 def _kept(item: Item, rest: str, path: str) -> Item:
@@ -125,10 +146,10 @@ def _kept(item: Item, rest: str, path: str) -> Item:
         return kept
     wire = convert_json(item, form, path)
     if isinstance(wire, MessageItem):
-        _check_parts(wire.content, f"{path}.content")
+        _check_parts(wire.content, f"{path}.content", can_show=wire.role == "user")
         return kept | {"status": "completed", "content": _parts(wire)}
     if isinstance(wire, OutputItem):
-        _check_parts(wire.output, f"{path}.output")
+        _check_parts(wire.output, f"{path}.output", can_show=True)
     if isinstance(wire, ReasoningItem):
         return kept | {"summary": item.get("summary") or []}
     return kept if isinstance(wire, ReferenceItem) else kept | {"status": "completed"}
@@ -147,12 +168,37 @@ def _kind(item: Item, path: str) -> str:
     return kind
 
 
-def _check_parts(content: str | Sequence[Part] | None, path: str) -> None:
+def _check_parts(content: str | Sequence[Part] | None, path: str, *, can_show: bool) -> None:
     for number, part in enumerate(content if isinstance(content, list) else ()):
+        where = f"{path}[{number}]"
+        if part.type in _MEDIA_PARTS and not can_show:
+            raise InvalidRequest(
+                f"'{where}': pictures and recordings stand in what a user says or a tool returns, nowhere else",
+                param=where,
+            )
         is_text = part.type in _TEXT_PARTS and (part.refusal if part.type == "refusal" else part.text) is not None
-        if not is_text:
-            where = f"{path}[{number}]"
-            raise InvalidRequest(f"'{where}': this model reads text only, not {part.type!r}", param=where)
+        if part.type == "input_file":
+            raise InvalidRequest(
+                f"'{where}': no documents are read here; send their text, or pictures of pages", param=where
+            )
+        if not is_text and part.type not in _MEDIA_PARTS:
+            raise InvalidRequest(f"'{where}': text, pictures and recordings are read, not {part.type!r}", param=where)
+    if can_show:
+        read_content(content, path)
+
+
+def _text_of(part: Part) -> str:
+    return (part.refusal if part.type == "refusal" else part.text) or ""
+
+
+def _medium_of(part: Part, at: int, path: str) -> AnyMedium:
+    if part.type == "input_audio":
+        return from_input_audio(part.input_audio, at, f"{path}.input_audio")
+    if part.image_url is not None:
+        return from_url(part.image_url, "image", at, f"{path}.image_url")
+    if part.file_id is None:
+        raise InvalidRequest(f"'{path}' has neither 'image_url' nor 'file_id'", param=path)
+    return from_file(part.file_id, "image", at, f"{path}.file_id")
 
 
 def _parts(wire: MessageItem) -> list[Item]:
@@ -164,6 +210,15 @@ def _parts(wire: MessageItem) -> list[Item]:
 def _part(part: Part, *, is_said: bool) -> Item:
     if part.type == "refusal":
         return {"type": "refusal", "refusal": part.refusal}
+    if part.type == "input_image":
+        return {
+            "type": "input_image",
+            "image_url": part.image_url,
+            "file_id": part.file_id,
+            "detail": part.detail or "auto",
+        }
+    if part.input_audio is not None:
+        return {"type": "input_audio", "input_audio": msgspec.to_builtins(part.input_audio)}
     if is_said:
         return {"type": "output_text", "text": part.text, "annotations": [], "logprobs": []}
     return {"type": "input_text", "text": part.text}

@@ -1,8 +1,4 @@
-"""The tools of a request: as the model is told of them, and how its calls are told to the client.
-
-Hosted tools (web search, shells, MCP servers of the provider) do not exist here; they are accepted and not offered,
-since clients such as Codex send them whatever they talk to.
-"""
+"""The tools of a request: as the model is told of them, and how its calls are told to the client."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -84,7 +80,8 @@ def offers_of(tools: Sequence[dict[str, Any]]) -> dict[str, Offer]:
         elif kind == "custom":
             made = _custom(convert_json(tool, CustomTool, path), namespace)
         else:
-            continue
+            message = f"'{path}' is a {kind!r}, which nothing here runs; leave it out"
+            raise InvalidRequest(message, param=f"{path}.type")
         if made.tool.name in offers:
             raise InvalidRequest(f"two tools are named {made.name!r}", param=f"{path}.name")
         offers[made.tool.name] = made

@@ -20,6 +20,7 @@ from .items import (
     MessageItem,
     OutputItem,
     ReasoningItem,
+    read_content,
     texts_of,
 )
 from .tools import visible_name
@@ -62,8 +63,10 @@ class _Transcript:
         elif isinstance(item, OutputItem):
             self._close()
             name = self._names.get(item.call_id)
-            content = "\n".join(texts_of(item.output))
-            self._messages.append(Message(role="tool", content=content, name=name, tool_call_id=item.call_id))
+            read = read_content(item.output)
+            self._messages.append(
+                Message(role="tool", content=read.text, name=name, tool_call_id=item.call_id, media=read.media)
+            )
         elif isinstance(item, MessageItem):
             self._say(item)
 
@@ -82,6 +85,11 @@ class _Transcript:
         self._calls.append(ToolCall(id=id, name=name, arguments=arguments))
 
     def _say(self, item: MessageItem) -> None:
+        if item.role == "user":
+            self._close()
+            read = read_content(item.content)
+            self._messages.append(Message(role="user", content=read.text, media=read.media))
+            return
         text = "\n".join(texts_of(item.content))
         if item.role == "assistant":
             if self._text is not None or self._calls:
@@ -89,9 +97,7 @@ class _Transcript:
             self._text = text
             return
         self._close()
-        if item.role == "user":
-            self._messages.append(Message(role="user", content=text))
-        elif self._messages and self._messages[-1].role == "system":
+        if self._messages and self._messages[-1].role == "system":
             # Most templates take one system message, and only first; instructions and a developer's come as two
             self._messages[-1] = Message(role="system", content=f"{self._messages[-1].content}\n\n{text}")
         else:

@@ -4,9 +4,10 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 
+from appliance.service.places import Place, place_of
 from models.sources.failures import retry_after_s
 
-from .places import AllowList, Place, place_of
+from .places import AllowList
 from .states import DeliveryFailed
 from .trust import not_trusted, trusting
 

@@ -8,7 +8,7 @@ import msgspec
 
 from appliance.core.caller import Caller
 from appliance.core.fingerprint import response_fingerprint
-from appliance.core.request import ChatPrompt, GenerateRequest, RequestId
+from appliance.core.request import AdapterRef, ChatPrompt, GenerateRequest, Media, Message, Prompt, RequestId
 from appliance.core.response_cache import CacheMark, CacheOutcome, CacheScope, CacheWish
 from appliance.settings import CacheSettings
 
@@ -78,6 +78,7 @@ def said(request: GenerateRequest) -> bytes:
     """Return what decides over the answer, as bytes that are equal for equal requests."""
     neutral = msgspec.structs.replace(
         request,
+        prompt=_without_bytes(request.prompt),
         id=RequestId(""),
         model="",
         cache_prompt=True,
@@ -85,8 +86,29 @@ def said(request: GenerateRequest) -> bytes:
         deadline_s=None,
         keep_alive_s=None,
         cache=None,
+        adapters=tuple(sorted(map(_content_of, request.adapters), key=lambda adapter: (adapter.digest, adapter.scale))),
+        served_by="",
     )
     return msgspec.json.encode(neutral, order="deterministic")
+
+
+def _without_bytes(prompt: Prompt) -> Prompt:
+    """Return the prompt with the digest of each medium alone, which stands for its bytes."""
+    if not isinstance(prompt, ChatPrompt) or not any(message.media for message in prompt.messages):
+        return prompt
+    return msgspec.structs.replace(prompt, messages=tuple(map(_named_by_digest, prompt.messages)))
+
+
+def _named_by_digest(message: Message) -> Message:
+    media = (msgspec.structs.replace(each, data=b"") if isinstance(each, Media) else each for each in message.media)
+    return msgspec.structs.replace(message, media=tuple(media))
+
+
+def _content_of(adapter: AdapterRef) -> AdapterRef:
+    """Return what of an adapter decides over an answer."""
+    return AdapterRef(
+        name="", digest=adapter.digest, path="", format=adapter.format, compiled_path="", scale=adapter.scale
+    )
 
 
 def merged_mark(marks: Sequence[CacheMark]) -> CacheMark:

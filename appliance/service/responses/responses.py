@@ -183,7 +183,7 @@ class Responses:
     async def _started(
         self, wire: ResponseRequest, prompt: ChatPrompt, id: RequestId, model: str, caller: Caller
     ) -> EventStream:
-        core = response_to_core(wire, prompt, id, model)
+        core = await self._generation.whole(response_to_core(wire, prompt, id, model), caller)
         events = (await self._generation.answer([core], caller)).events
         if wire.truncation == "auto":
             return ShorteningStream(events, self._generation, core, caller, self._fits)

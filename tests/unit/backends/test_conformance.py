@@ -1,5 +1,6 @@
 """Every backend keeps the promises of the seam; echo, the reference, first."""
 
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -9,10 +10,12 @@ from appliance.core.plan import LoadPlan
 from appliance.hardware.probe import probe
 from tests.onnx_graph_writer import Weights
 from tests.onnx_shapes import write_decoder
+from tests.random_loras import random_lora, write_lora
 from tests.shapes import write_shape
 from tests.tiny_decoders import DECODERS
 from tests.tiny_folders import write_tiny_folder
 from tests.unit.backends.conformance import Conformance
+from tests.unit.backends.conformance_of_adapters import ConformanceOfAdapters
 from tests.unit.backends.conformance_of_parts import ConformanceOfParts
 from tests.unit.backends.plans import compiled_plan, plan_of
 from tests.unit.backends.sliding_window import write_sliding_window
@@ -20,8 +23,16 @@ from tests.unit.backends.sliding_window import write_sliding_window
 INSTRUCTIONS = probe().processor.instructions
 
 
-class TestEcho(ConformanceOfParts):
+class TestEcho(ConformanceOfAdapters, ConformanceOfParts):
     tolerance: ClassVar[float] = 0.0
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def adapter_paths(cls, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+        paths = [tmp_path_factory.mktemp("adapters") / "any" for _ in range(2)]
+        for number, path in enumerate(paths):
+            path.write_text(f"adapter {number}")
+        return str(paths[0]), str(paths[1])
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -38,8 +49,16 @@ class TestEchoWithoutTruncation(Conformance):
         return plan_of("echo", "echo", "echo:?truncate=0")
 
 
-class LlamaCpp(ConformanceOfParts):
+class LlamaCpp(ConformanceOfAdapters, ConformanceOfParts):
     quantization: ClassVar[str]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def adapter_paths(cls, plan: LoadPlan, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+        folder = tmp_path_factory.mktemp("adapters")
+        loras = [random_lora(Path(plan.artefact.path), seed) for seed in range(2)]
+        first, second = (write_lora(folder / f"{number}.gguf", lora) for number, lora in enumerate(loras))
+        return str(first), str(second)
 
     @pytest.fixture(scope="class")
     @classmethod

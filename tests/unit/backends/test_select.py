@@ -108,6 +108,13 @@ def test_a_model_that_embeds_has_room_for_one_input_and_what_computing_it_takes(
         assert plan.estimated_bytes - short.estimated_bytes > 8192 * HALF_B.feed_forward_length * 4
 
 
+def test_a_model_that_hears_is_told_of_without_words_of_what_writes() -> None:
+    details = replace(HALF_B, context_length_tokens=448, is_transcriber=True)
+    reasons = choose(details, 10, artefact=Artefact(format="onnx", path="decoder.onnx", digest="")).reasons
+    assert "onnx is all that runs it here" in reasons
+    assert not any("tokens/s" in reason or "KV cache" in reason for reason in reasons)
+
+
 def test_keys_and_values_of_eight_bits_leave_room_for_more_context() -> None:
     graph = Artefact(format="onnx", path="model.onnx", digest="")
     floats = choose(SEVEN_B, 9.0, artefact=graph)

@@ -97,7 +97,7 @@ def serving() -> Iterator[FakeDaemon]:
             except OSError:
                 daemon.saw_disconnect.set()
 
-        do_POST = do_DELETE = do_GET  # noqa: N815  (the names that http.server calls)
+        do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815  (the names that http.server calls)
 
         def log_message(self, format: str, *args: object) -> None:
             pass

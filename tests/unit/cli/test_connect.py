@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.cli.clients.connections import Connections
 from appliance.core.admin import CreatedKey, KeyInfo, Keys
 from tests.unit.cli.conftest import Command, Result
 from tests.unit.cli.fake_daemon import FakeDaemon, installed, status
@@ -132,7 +133,60 @@ def test_what_is_configured_by_hand_is_told_whole(connect: Connect, daemon: Fake
 def test_a_key_for_what_is_configured_by_hand_is_made_and_named(connect: Connect, daemon: FakeDaemon) -> None:
     asks_for_keys(daemon, "x")
     result = connect("langchain")
-    assert "api_key='sk-made'" in result.out and "appliance keys revoke langchain." in result.out
+    assert "api_key='sk-made'" in result.out and "appliance connect langchain --undo" in result.out
+
+
+def test_a_key_that_a_person_entered_is_ended_by_undo(
+    connect: Connect, daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "node", lambda: "box")
+    asks_for_keys(daemon, "x")
+    daemon.reply("DELETE", "/admin/v1/keys/langchain.box", {})
+    connect("langchain")
+    assert "langchain    -          yes" in connect().out
+
+    assert "The key 'langchain.box' was" not in connect("langchain", "--print").out
+    undone = connect("langchain", "--undo")
+    assert "Take out of LangChain" in undone.out and "'langchain.box' is not valid any more" in undone.out
+    assert [asked.path for asked in daemon.asked if asked.method == "DELETE"] == ["/admin/v1/keys/langchain.box"]
+    assert connect("langchain", "--undo").code == 4
+
+
+@pytest.mark.parametrize("client", ["langchain", "codex"])
+def test_the_key_before_is_good_until_the_new_one_stands_in_its_place(
+    connect: Connect, daemon: FakeDaemon, client: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "node", lambda: "box")
+    asks_for_keys(daemon, "x")
+    connect(client)
+    former, new = f"{client}.box", f"{client}.box.2"
+    daemon.reply("GET", "/admin/v1/keys", Keys(keys=(KeyInfo(name=former, scope="use", options={}),)))
+    daemon.reply("DELETE", f"/admin/v1/keys/{former}", {})
+    result = connect(client)
+
+    assert f"'{former}' is not valid any more" in result.out
+    changes = [(asked.method, asked.path) for asked in daemon.asked if asked.method != "GET"][-2:]
+    assert changes == [("POST", "/admin/v1/keys"), ("DELETE", f"/admin/v1/keys/{former}")]
+    assert daemon.last("POST", "/admin/v1/keys").body["name"] == new
+    daemon.reply("DELETE", f"/admin/v1/keys/{new}", {})
+    assert f"'{new}' is not valid any more" in connect(client, "--undo").out
+
+
+def test_a_write_that_fails_ends_the_new_key_and_not_the_one_that_is_used(
+    connect: Connect, daemon: FakeDaemon, person: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "node", lambda: "box")
+    asks_for_keys(daemon, "x")
+    connect("codex")
+    daemon.reply("GET", "/admin/v1/keys", Keys(keys=(KeyInfo(name="codex.box", scope="use", options={}),)))
+    daemon.reply("DELETE", "/admin/v1/keys/codex.box.2", {})
+
+    def refuse(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Connections, "write", refuse)
+    assert connect("codex").code == 1
+    assert [asked.path for asked in daemon.asked if asked.method == "DELETE"] == ["/admin/v1/keys/codex.box.2"]
 
 
 def test_what_makes_no_sense_is_wrong_usage(connect: Connect) -> None:

@@ -1,6 +1,6 @@
 """Errors of decoding name the field as OpenAI does."""
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
@@ -15,9 +15,15 @@ class Item(msgspec.Struct):
     kind: str
 
 
+class Part(msgspec.Struct):
+    size: Annotated[Literal["small", "large"], msgspec.Meta(description="how large")]
+
+
 class Body(msgspec.Struct):
     items: list[Item]
     numbers: dict[int, float] = {}
+    colour: Literal["red", "blue"] | None = None
+    parts: list[Part] = []
 
 
 @pytest.mark.parametrize(
@@ -36,6 +42,19 @@ def test_the_field_at_fault_is_named(body: bytes, param: str | None) -> None:
         decode_json(body, Body)
     assert caught.value.param == param
     assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"items": [], "colour": "green"}', "'colour': 'green' is not one of blue, red"),
+        (b'{"items": [], "parts": [{"size": "huge"}]}', "'parts[0].size': 'huge' is not one of large, small"),
+    ],
+)
+def test_who_chose_what_there_is_not_is_told_what_there_is(body: bytes, words: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        decode_json(body, Body)
+    assert str(caught.value) == f"invalid value for {words}"
 
 
 def test_unknown_fields_are_ignored() -> None:

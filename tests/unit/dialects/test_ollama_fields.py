@@ -16,13 +16,14 @@ from appliance.dialects.ollama.keep_alive import keep_alive_s
 from appliance.dialects.ollama.options import Options, check_num_ctx, merged, sampling_of, stop_of
 from appliance.errors import InvalidRequest
 from models.manifest import ModelPreset
+from tests.normalized import normalized
 
 HI = [{"role": "user", "content": "Hi"}]
 
 
 def core_of(**fields: Any) -> Any:
     wire = decode_json(msgspec.json.encode({"messages": HI, **fields}), ChatRequest)
-    return chat_to_core(wire, RequestId("r"), "m", None)
+    return chat_to_core(normalized(wire), RequestId("r"), "m", None)
 
 
 def messages_of(*messages: dict[str, Any]) -> tuple[Message, ...]:
@@ -160,14 +161,16 @@ def test_a_caller_goes_before_the_maker_of_a_model() -> None:
 @pytest.mark.parametrize(("num_ctx", "is_served"), [(None, True), (100, True), (2048, True), (4096, False)])
 def test_a_context_is_served_when_the_model_has_it(num_ctx: int | None, is_served: bool) -> None:
     if is_served:
-        check_num_ctx(Options(num_ctx=num_ctx), "m", 2048, 32768)
+        check_num_ctx(Options(num_ctx=num_ctx), "m", 2048)
         return
     with pytest.raises(InvalidRequest, match=r"4096.*2048 tokens here"):
-        check_num_ctx(Options(num_ctx=num_ctx), "m", 2048, 32768)
+        check_num_ctx(Options(num_ctx=num_ctx), "m", 2048)
 
 
 def test_more_context_than_a_model_was_made_for_means_all_of_it() -> None:
-    check_num_ctx(Options(num_ctx=10**6), "m", 2048, 2048)
+    check_num_ctx(normalized(Options(num_ctx=10**6), trained_context_tokens=2048), "m", 2048)
+    with pytest.raises(InvalidRequest, match="1000000"):
+        check_num_ctx(normalized(Options(num_ctx=10**6), "grown_num_ctx", trained_context_tokens=2048), "m", 2048)
 
 
 def test_json_and_a_schema_shape_the_answer() -> None:

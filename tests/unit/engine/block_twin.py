@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from appliance.engine.blocks import Block, block_end
 from appliance.engine.prefix import Grid, Scope
 
@@ -17,9 +19,10 @@ def whole_tokens(block: Block, grid: Grid) -> tuple[int, ...]:
 
 def block_ends(start: int, end: int, grid: Grid) -> list[int]:
     """Return where all blocks between two positions end."""
-    ends = [block_end(start, end, grid)]
+    tokens = np.zeros(end, np.int32)
+    ends = [block_end(start, tokens, grid)]
     while ends[-1] < end:
-        ends.append(block_end(ends[-1], end, grid))
+        ends.append(block_end(ends[-1], tokens, grid))
     return ends
 
 

@@ -44,13 +44,15 @@ class DisturbedModel(EchoModel):
 class Bench:
     """An engine with its model, and what came out of it."""
 
+    kind: type[DisturbedModel] = DisturbedModel
+
     def __init__(self, path: str = "echo:", *, speculates: bool = True, **limits: int) -> None:
         plan = make_plan(path, **limits)
-        self.model = DisturbedModel(plan, parse_options(path))
+        self.model = self.kind(plan, parse_options(path))
         tokenizer = EchoBackend().open_tokenizer(plan.artefact)
         ticks = itertools.count()
         self.engine = Engine(self.model, tokenizer, 0.1, lambda: next(ticks) * 0.001, speculates=speculates)
-        self.reader = PromptReader(tokenizer, self.model.traits.max_context_tokens)
+        self.reader = PromptReader(tokenizer, self.model.traits.max_context_tokens, self.model)
         self.events: list[EngineEvent] = []
 
     def start(self, *requests: GenerateRequest, caller: str = "", rank: float = 0.0) -> "Bench":

@@ -169,15 +169,14 @@ def test_a_smaller_budget_deletes_what_was_used_least_lately_by_an_earlier_proce
     assert [seed for seed, tokens in enumerate(prompts) if process.num_found(tokens)] == [1, 6, 7]
 
 
-def test_what_this_version_cannot_reach_is_deleted(start: Start, tmp_path: Path) -> None:
-    folder = KvFolder(tmp_path)
-    other = scope_of("a scope of another version")
-    folder.write(b"k" * 16, other.key, 0, prompt(1, 256), "test/1", [memoryview(bytes(64))])
-    folder.close()
-    assert len(files(tmp_path)) == 1
-    start()
-    assert start().tiers.disk_bytes == 0
-    assert files(tmp_path) == []
+def test_the_next_process_finds_what_was_kept_in_any_scope_and_in_that_scope_alone(start: Start) -> None:
+    tokens, other = prompt(1, 600), scope_of("adapters", "sha256:1")
+    start().keep(tokens, other)
+    process = start()
+    assert (process.num_found(tokens), process.num_found(tokens, other)) == (0, 599)
+    process.keep(tokens)
+    process = start()
+    assert (process.num_found(tokens), process.num_found(tokens, other)) == (599, 599)
 
 
 def test_a_disk_that_cannot_follow_holds_no_memory(

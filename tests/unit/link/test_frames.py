@@ -17,6 +17,7 @@ from appliance.link.frames import (
     decoder_for_daemon,
     decoder_for_worker,
     encode_frame,
+    encode_frames,
     send_frame,
 )
 
@@ -70,6 +71,17 @@ def test_a_frame_past_the_limit_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("appliance.link.frames.MAX_FRAME_BYTES", 8)
     with pytest.raises(LinkBroken, match="longer than the limit"):
         encode_frame([Cancel(id=RequestId("a request with a long name"))])
+
+
+def test_messages_that_are_too_long_together_go_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[ToWorker] = [Cancel(id=RequestId(name)) for name in "abcde"]
+    assert len(decoder_for_worker().feed(encode_frames(sent))) == 1
+    monkeypatch.setattr("appliance.link.frames.MAX_FRAME_BYTES", 2 * len(encode_frame(sent[:1])))
+    batches = decoder_for_worker().feed(encode_frames(sent))
+    assert len(batches) > 1 and [message for batch in batches for message in batch] == sent
+    monkeypatch.setattr("appliance.link.frames.MAX_FRAME_BYTES", 8)
+    with pytest.raises(LinkBroken, match="longer than the limit"):
+        encode_frames(sent)
 
 
 def test_a_worker_reads_batch_after_batch_until_the_daemon_closes() -> None:

@@ -5,7 +5,15 @@ from typing import Any
 import pytest
 
 from appliance.core.admin import RequestStatus
-from appliance.core.events import Outcome, RequestAccepted, RequestEnded, RequestPaused, RequestQueued, TokensEmitted
+from appliance.core.events import (
+    Outcome,
+    RequestAccepted,
+    RequestEnded,
+    RequestPaused,
+    RequestQueued,
+    Timings,
+    TokensEmitted,
+)
 from appliance.core.request import RequestId
 from appliance.errors import RequestNotFound
 from appliance.ops.requests import NUM_ENDED, RECENT_S, RequestLog
@@ -175,3 +183,10 @@ def test_what_has_ended_is_not_found() -> None:
     for id in ("a", "unknown", ""):
         with pytest.raises(RequestNotFound, match="runs or waits"):
             bench.log.find(id)
+
+
+def test_the_worker_knows_best_how_long_an_ended_request_queued() -> None:
+    bench = Bench()
+    bench.answer("a", timings=Timings(queue_s=0.1, prefill_s=0.9, decode_s=4.0))
+    bench.answer("b")
+    assert [request.queue_s for request in bench.requests] == [0.5, 0.1]

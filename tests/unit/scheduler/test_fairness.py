@@ -8,6 +8,8 @@ from appliance.core.request import (
     ChatPrompt,
     EncodeRequest,
     GenerateRequest,
+    Media,
+    MediaAddress,
     Message,
     Prompt,
     Request,
@@ -24,6 +26,8 @@ from tests.unit.scheduler.builders import claim
 
 PLACES = Places(max_step_sequences=2, max_sequences=12)
 MAX_COST_TOKENS = 50
+PICTURE = MediaAddress(kind="image", url="https://images.example/a.png", at=0, param="p")
+SOUND = Media(kind="audio", data=bytes(480), digest="d", at=0)
 
 
 def test_a_newcomer_starts_level_with_those_who_have_work() -> None:
@@ -98,9 +102,10 @@ def encoding(*inputs: TextPrompt | TokenPrompt | TextPair) -> EncodeRequest:
         (asked(TextPrompt(text="ü" * 4), num_choices=3), 1 + 2 + 30),
         (asked(TokenPrompt(tokens=(1, 2, 3)), max_tokens=None), 3 + DEFAULT_OUTPUT_TOKENS),
         (asked(ChatPrompt(messages=(Message(role="user", content="four"),) * 2)), 1 + 2 + 10),
+        (asked(ChatPrompt(messages=(Message(role="user", content="four", media=(PICTURE, SOUND)),))), 2 + 512 + 3 + 10),
         (encoding(TextPrompt(text="four"), TextPair(first="four", second="four")), 2 + 3),
     ],
-    ids=["text", "choices", "tokens", "chat", "rows"],
+    ids=["text", "choices", "tokens", "chat", "media", "rows"],
 )
 def test_a_request_is_estimated_by_the_length_of_its_prompt_and_what_it_may_write(
     request_: Request, num_tokens: float

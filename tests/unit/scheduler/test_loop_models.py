@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from appliance.core.messages import Load, Loading
+from appliance.core.messages import ForgetAdapter, Load, Loading
 from appliance.errors import (
     BackendError,
     Conflict,
@@ -84,3 +84,11 @@ async def test_nothing_is_scheduled_while_nothing_can_happen() -> None:
         assert [ratio async for ratio in daemon.owner.load("a")] == [1.0]
         assert daemon.owner.status()[0].is_pinned
         assert daemon.owner._timer is None
+
+
+@in_loop
+async def test_every_model_in_memory_is_told_to_forget_an_adapter_that_was_removed() -> None:
+    async with Daemon() as daemon:
+        _, worker = await daemon.running("1")
+        daemon.owner.forget_adapter("sha256:tone")
+        assert (await worker.next(ForgetAdapter)).digest == "sha256:tone"

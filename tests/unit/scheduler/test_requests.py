@@ -1,5 +1,6 @@
 """Requests through the scheduler: let in, handed over, ended exactly once, or turned away with a reason."""
 
+import msgspec
 import pytest
 
 from appliance.core.events import Failed, RequestAccepted, RequestEnded, RequestQueued, Timings, TokensEmitted
@@ -249,3 +250,16 @@ def test_an_error_of_one_worker_says_what_to_do() -> None:
         "model 'a' stopped in the middle of the answer: its worker was killed (SIGKILL; out of memory?); "
         "send the request again"
     )
+
+
+def test_requests_with_adapters_share_the_worker_of_their_model_and_are_told_by_their_own_name() -> None:
+    bench = Bench()
+    bench.ready("a")
+    adapted = msgspec.structs.replace(request("with", model="a+tone"), served_by="a")
+    bench.ask(adapted, "plain")
+    assert bench.effects.started == ["a"]
+    assert bench.effects.begun[-2:] == ["with", "plain"]
+    bench.events(finished("with"))
+    bench.cancel("plain")
+    ended = [event for event in bench.effects.events if isinstance(event, RequestEnded)]
+    assert [(event.id, event.model) for event in ended][-2:] == [("with", "a+tone"), ("plain", "a")]

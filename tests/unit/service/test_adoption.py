@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from appliance.core.hardware import HardwareSnapshot, Instruction
@@ -64,6 +65,10 @@ def test_what_would_change_or_gain_nothing_stays_as_it_is(details: ModelDetails)
 def test_where_nobody_measured_that_it_is_faster_it_is_not_done() -> None:
     assert ratios(never, snapshot=machine(instructions=frozenset({Instruction.AVX2}))) == []
     assert ratios(never, is_on=False) == []
+
+
+def test_a_model_that_reads_pictures_stays_where_they_are_read() -> None:
+    assert ratios(never, artefact=msgspec.structs.replace(ARTEFACT, projector_path="/models/mmproj.gguf")) == []
 
 
 def test_a_failure_costs_only_the_speed(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,5 +1,6 @@
 """What the daemon knows when it plans a model."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from appliance.core.events import ModelCalibrated, ModelStateChanged
 from appliance.core.hardware import Instruction
 from appliance.core.measurement import Measurement
 from appliance.core.plan import BackendDescriptor, Calibration, LoadPlan
-from appliance.errors import BackendError, DoesNotFit, ModelNotFound
+from appliance.errors import BackendError, DoesNotFit, InvalidRequest, ModelNotFound
 from appliance.service.calibrations import Calibrations
 from appliance.service.planner import Planner
 from appliance.settings import EngineSettings, KvSettings, ModelsSettings, Settings
@@ -231,3 +232,70 @@ def test_what_is_loaded_stays_where_another_is_faster_by_noise_alone(
     assert planner.plan("tiny", manifest, None).backend == "echo"
     known["llama_cpp"] = measurement(110.0, 110.0, 110.0)
     assert planner.plan("tiny", manifest, None).backend == "llama_cpp"
+
+
+TAKES = replace(GGUF, max_adapters_per_step=2)
+PLAIN = replace(GGUF, name="echo")
+"""It takes no adapters."""
+ADAPTED = "tiny@llama_cpp-Q8_0"
+
+
+def placing(store: ModelStore, *descriptors: BackendDescriptor, memory: Callable[[], int] = lambda: 3 * GIB) -> Planner:
+    """Return a planner on a machine whose operator prefers the one without adapters."""
+    return Planner(store, SNAPSHOT, descriptors, Settings(engine=EngineSettings(backend="echo")), memory)
+
+
+def ready(model: str) -> ModelStateChanged:
+    return ModelStateChanged(model=model, state="ready", reason="", memory_bytes=GIB)
+
+
+def test_adapters_are_applied_to_the_model_as_it_runs_where_that_can_be(
+    store: ModelStore, manifest: ModelManifest
+) -> None:
+    assert placing(store, TAKES).place("tiny", manifest, None, 2) == "tiny"
+
+
+def test_a_model_that_runs_where_no_adapters_are_taken_is_loaded_once_more_for_them(
+    store: ModelStore, manifest: ModelManifest
+) -> None:
+    planner = placing(store, TAKES, PLAIN)
+    assert planner.plan("tiny", manifest, None).backend == "echo"
+    assert planner.place("tiny", manifest, None, 1) == ADAPTED
+    assert planner.plan(ADAPTED, manifest, ADAPTED.partition("@")[2]).backend == "llama_cpp"
+    planner.observe(ready("tiny"))
+    assert planner.place("tiny", manifest, None, 1) == ADAPTED
+
+
+def test_what_is_loaded_and_takes_adapters_is_found_without_a_plan(store: ModelStore, manifest: ModelManifest) -> None:
+    looks: list[int] = []
+
+    def memory() -> int:
+        looks.append(1)
+        return 3 * GIB
+
+    for name, descriptors in (("tiny", [TAKES]), (ADAPTED, [TAKES, PLAIN])):
+        planner = placing(store, *descriptors, memory=memory)
+        assert planner.place("tiny", manifest, None, 1) == name
+        planner.plan(name, manifest, name.partition("@")[2] or None)
+        planner.observe(ready(name))
+        looks.clear()
+        assert planner.place("tiny", manifest, None, 1) == name
+        assert not looks
+
+
+def test_adapters_that_nothing_here_applies_are_refused_with_the_reason(
+    store: ModelStore, manifest: ModelManifest
+) -> None:
+    planner = placing(store, TAKES, PLAIN)
+    for variant, num_adapters, reason in (("echo", 1, "echo takes no adapters"), (None, 3, "at most 2 adapters")):
+        name = "tiny@echo" if variant else "tiny"
+        with pytest.raises(InvalidRequest, match=reason):
+            planner.place(name, manifest, variant, num_adapters)
+
+
+def test_an_explanation_of_a_name_with_adapters_says_which_ways_take_none(
+    store: ModelStore, manifest: ModelManifest
+) -> None:
+    candidates = placing(store, TAKES, PLAIN).explain("tiny+tone", manifest, None).candidates
+    assert [(each.backend, each.is_chosen) for each in candidates] == [("llama_cpp", True), ("echo", False)]
+    assert candidates[1].reason == "echo takes no adapters"

@@ -164,3 +164,8 @@ def test_the_order_is_the_same_whatever_the_order_of_the_entries() -> None:
     now = machine("haswell-desktop")
     backwards: tuple[Entry, ...] = ENTRIES[::-1]
     assert recommend(ENTRIES, now, Wish("chat")) == recommend(backwards, now, Wish("chat"))
+
+
+def test_a_board_gets_a_model_of_speech_that_it_can_follow_and_a_workstation_the_best() -> None:
+    assert best("raspberry-pi-5", Wish("transcription")).name == "whisper-small"
+    assert best("rtx-workstation", Wish("transcription")).name == "whisper-large-v3-turbo"

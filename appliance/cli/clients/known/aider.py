@@ -6,6 +6,7 @@ Source: aider.chat/docs/config/aider_conf.html and /docs/llms/openai-compat.html
 from appliance.cli.clients.client import Box, Client
 from appliance.cli.clients.entry import Entry
 from appliance.cli.clients.yaml_text import YamlValues
+from appliance.words import tr
 
 
 def _entry(box: Box) -> Entry:
@@ -13,7 +14,7 @@ def _entry(box: Box) -> Entry:
 
 
 def _steps(box: Box) -> str:
-    return "Start 'aider' in a repository. A .aider.conf.yml in the repository goes before this one."
+    return tr("Start 'aider' in a repository. A .aider.conf.yml in the repository goes before this one.")
 
 
 CLIENT = Client(

@@ -7,6 +7,7 @@ Source: code.claude.com/docs/en/llm-gateway and /settings (`env`, ANTHROPIC_BASE
 from appliance.cli.clients.client import Box, Client
 from appliance.cli.clients.entry import Entry
 from appliance.cli.clients.jsonc import JsonMembers
+from appliance.words import tr
 
 _MODELS = (
     "ANTHROPIC_MODEL",
@@ -22,7 +23,7 @@ def _entry(box: Box) -> Entry:
 
 
 def _steps(box: Box) -> str:
-    return "Every 'claude' asks this box from now on, until 'appliance connect claude-code --undo'."
+    return tr("Every 'claude' asks this box from now on, until 'appliance connect claude-code --undo'.")
 
 
 CLIENT = Client(

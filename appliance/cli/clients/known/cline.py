@@ -6,14 +6,15 @@ Source: docs.cline.bot/provider-config/openai-compatible; `cline auth --help` of
 import shlex
 
 from appliance.cli.clients.client import Box, Client
+from appliance.words import tr
 
 
 def _steps(box: Box) -> str:
     url, key, model = map(shlex.quote, (box.openai_url, box.secret, box.model))
     return f"""\
-In a terminal:
+{tr("In a terminal:")}
   cline auth -p openai-compatible -b {url} -k {key} -m {model}
-In an editor: Cline's settings (the gear), API Provider 'OpenAI Compatible', then
+{tr("In an editor: Cline's settings (the gear), API Provider 'OpenAI Compatible', then")}
   Base URL  {box.openai_url}
   API Key   {box.secret}
   Model ID  {box.model}"""

@@ -8,6 +8,7 @@ import json
 
 from appliance.cli.clients.client import Box, Client
 from appliance.cli.clients.entry import Entry, WholeFile
+from appliance.words import tr
 
 
 def _entry(box: Box) -> Entry:
@@ -28,7 +29,7 @@ experimental_bearer_token = {json.dumps(box.secret)}
 
 
 def _steps(box: Box) -> str:
-    return "Start it with this profile: codex --profile appliance"
+    return tr("Start it with this profile: {command}", command="codex --profile appliance")
 
 
 CLIENT = Client(

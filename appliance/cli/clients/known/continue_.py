@@ -8,6 +8,7 @@ from typing import Any
 from appliance.cli.clients.client import Box, Client
 from appliance.cli.clients.entry import Entry
 from appliance.cli.clients.yaml_text import YamlItem
+from appliance.words import tr
 
 
 def _entry(box: Box) -> Entry:
@@ -25,7 +26,7 @@ def _entry(box: Box) -> Entry:
 
 
 def _steps(box: Box) -> str:
-    return f"Choose 'Appliance {box.model}' in the list of models."
+    return tr("Choose 'Appliance {model}' in the list of models.", model=box.model)
 
 
 CLIENT = Client(

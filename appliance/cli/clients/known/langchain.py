@@ -4,14 +4,15 @@ Source: docs.langchain.com, integration ChatOpenAI of langchain-openai (base_url
 """
 
 from appliance.cli.clients.client import Box, Client
+from appliance.words import tr
 
 
 def _steps(box: Box) -> str:
     return f"""\
-In the program:
+{tr("In the program:")}
   from langchain_openai import ChatOpenAI
   model = ChatOpenAI(base_url={box.openai_url!r}, api_key={box.secret!r}, model={box.model!r})
-or, without a word in it, in its environment:
+{tr("or, without a word in it, in its environment:")}
   OPENAI_BASE_URL={box.openai_url} OPENAI_API_KEY={box.secret}"""
 
 

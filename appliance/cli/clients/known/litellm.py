@@ -6,6 +6,11 @@ Source: docs.litellm.ai/docs/proxy/configs (model_list, litellm_params) and /doc
 from appliance.cli.clients.client import Box, Client
 from appliance.cli.clients.entry import Entry
 from appliance.cli.clients.yaml_text import YamlItem
+from appliance.words import tr
+
+_STEPS = """\
+The proxy has no usual file: 'appliance connect litellm --file config.yaml' writes into the one that you start it with
+(litellm --config config.yaml). In a program:"""
 
 
 def _entry(box: Box) -> Entry:
@@ -15,8 +20,7 @@ def _entry(box: Box) -> Entry:
 
 def _steps(box: Box) -> str:
     return f"""\
-The proxy has no usual file: 'appliance connect litellm --file config.yaml' writes into the one that you start it with
-(litellm --config config.yaml). In a program:
+{tr(_STEPS)}
   litellm.completion(
       model="openai/{box.model}", api_base="{box.openai_url}", api_key="{box.secret}", messages=messages
   )"""

@@ -9,6 +9,7 @@ from typing import Any
 from appliance.cli.clients.client import Box, Client, Places
 from appliance.cli.clients.entry import Entry
 from appliance.cli.clients.yaml_text import YamlItem
+from appliance.words import tr
 
 
 def _entry(box: Box) -> Entry:
@@ -25,7 +26,7 @@ def _entry(box: Box) -> Entry:
 
 
 def _steps(box: Box) -> str:
-    return f"Ask: llm -m appliance/{box.model} 'Good morning!'"
+    return tr("Ask: {command}", command=f"llm -m appliance/{box.model} 'Good morning!'")
 
 
 def _file(places: Places) -> Path:

@@ -4,15 +4,19 @@ Source: docs.openwebui.com, "Environment Variable Configuration", OPENAI_API_BAS
 """
 
 from appliance.cli.clients.client import Box, Client
+from appliance.words import tr
+
+_NEW = """\
+New: start it with these in its environment. In a container, 127.0.0.1 is the container: serve with --host 0.0.0.0
+(which needs a key), and name this machine by its address."""
 
 
 def _steps(box: Box) -> str:
     return f"""\
-New: start it with these in its environment. In a container, 127.0.0.1 is the container: serve with --host 0.0.0.0
-(which needs a key), and name this machine by its address.
+{tr(_NEW)}
   OPENAI_API_BASE_URL={box.openai_url}
   OPENAI_API_KEY={box.secret}
-Running: Admin Panel > Settings > Connections > OpenAI API, add
+{tr("Running: Admin Panel > Settings > Connections > OpenAI API, add")}
   URL {box.openai_url}
   Key {box.secret}"""
 

@@ -9,6 +9,7 @@ from typing import Any
 from appliance.cli.clients.client import Box, Client, Places
 from appliance.cli.clients.entry import Entry
 from appliance.cli.clients.jsonc import JsonMembers
+from appliance.words import tr
 
 _MAX_OUTPUT_RATIO = 0.25
 
@@ -34,7 +35,7 @@ def _entry(box: Box) -> Entry:
 
 
 def _steps(box: Box) -> str:
-    return f"Choose it with /models, or start: opencode -m appliance/{box.model}"
+    return tr("Choose it with /models, or start: {command}", command=f"opencode -m appliance/{box.model}")
 
 
 CLIENT = Client(

@@ -6,8 +6,15 @@ Source: microsoft/vscode issue 316916 (the provider `customendpoint`, what stand
 import json
 
 from appliance.cli.clients.client import Box, Client
+from appliance.words import tr
 
 _LIKELY_CONTEXT_TOKENS = 8192
+_STEPS = """\
+1. Command palette: 'Chat: Manage Language Models' > Add Models > Custom Endpoint
+2. Name: Appliance. API key: {key}. API type: Chat Completions
+3. In chatLanguageModels.json, which opens then, set the provider's models:
+  {models}
+Before version 1.122 there is none of this; use its Ollama provider, with 'appliance serve --ollama-port 11434'."""
 
 
 def _steps(box: Box) -> str:
@@ -17,17 +24,12 @@ def _steps(box: Box) -> str:
         "name": box.model,
         "url": f"{box.openai_url}/chat/completions",
         "toolCalling": True,
-        "vision": False,
+        "vision": box.reads_pictures,
         "maxInputTokens": context_tokens * 3 // 4,
         "maxOutputTokens": context_tokens // 4,
     }
     written = json.dumps([model], indent=2, ensure_ascii=False).replace("\n", "\n  ")
-    return f"""\
-1. Command palette: 'Chat: Manage Language Models' > Add Models > Custom Endpoint
-2. Name: Appliance. API key: {box.secret}. API type: Chat Completions
-3. In chatLanguageModels.json, which opens then, set the provider's models:
-  {written}
-Before version 1.122 there is none of this; use its Ollama provider, with 'appliance serve --ollama-port 11434'."""
+    return tr(_STEPS, key=box.secret, models=written)
 
 
 CLIENT = Client(

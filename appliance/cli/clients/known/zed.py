@@ -8,9 +8,13 @@ from typing import Any
 from appliance.cli.clients.client import Box, Client
 from appliance.cli.clients.entry import Entry
 from appliance.cli.clients.jsonc import JsonMembers
+from appliance.words import tr
 
 _LIKELY_CONTEXT_TOKENS = 8192
 """Zed asks for a number; a small one only makes it cut a conversation early."""
+_STEPS = """\
+Zed keeps keys elsewhere: 'agent: open settings' > Appliance, enter {key}
+(or APPLIANCE_API_KEY={key} in its environment). Then choose {model} in the agent panel."""
 
 
 def _entry(box: Box) -> Entry:
@@ -18,16 +22,19 @@ def _entry(box: Box) -> Entry:
         "name": box.model,
         "display_name": box.model,
         "max_tokens": box.context_tokens or _LIKELY_CONTEXT_TOKENS,
-        "capabilities": {"tools": True, "images": False, "parallel_tool_calls": True, "prompt_cache_key": False},
+        "capabilities": {
+            "tools": True,
+            "images": box.reads_pictures,
+            "parallel_tool_calls": True,
+            "prompt_cache_key": False,
+        },
     }
     provider = {"api_url": box.openai_url, "available_models": [model]}
     return JsonMembers(((("language_models", "openai_compatible", "Appliance"), provider),))
 
 
 def _steps(box: Box) -> str:
-    return f"""\
-Zed keeps keys elsewhere: 'agent: open settings' > Appliance, enter {box.secret}
-(or APPLIANCE_API_KEY={box.secret} in its environment). Then choose {box.model} in the agent panel."""
+    return tr(_STEPS, key=box.secret, model=box.model)
 
 
 CLIENT = Client(

@@ -12,6 +12,8 @@ from .script import Script, Step
 BYTES_PER_TOKEN = 4
 """Of English and code in JSON, roughly: what is wanted is whether a prompt fits, not its length."""
 
+_NO_KEY = "as with Ollama it sends no key, and this box asks for one; give it the address with /v1 and a key"
+
 Works = Literal["yes", "partly", "no"]
 
 
@@ -37,7 +39,8 @@ def judge(
         if step.needs is not None and step.needs not in capabilities:
             missing.append(f"{step.name}: not tried, {step.optional or f'the model has no {step.needs}'}")
         elif raw is not None and (problem := fault(step, raw)):
-            (failed if step.optional is None else missing).append(problem)
+            is_beside = step.optional is not None or _wants_key(step, raw)
+            (missing if is_beside else failed).append(problem)
     works: Works = "no" if failed else "partly" if missing else "yes"
     return Verdict(script.client, works, _once((*failed, *missing)))
 
@@ -49,6 +52,8 @@ def _once(reasons: tuple[str, ...]) -> tuple[str, ...]:
 
 def fault(step: Step, raw: Raw) -> str | None:
     """Return what is wrong with the answer to a step, None where nothing is."""
+    if _wants_key(step, raw):
+        return f"{step.name}: {_NO_KEY}"
     if raw.status >= 400:
         return f"{step.name}: {raw.status}, {_message(raw)}"
     heard = hear(raw, step.kind)
@@ -65,6 +70,11 @@ def fault(step: Step, raw: Raw) -> str | None:
     if not found:
         return None
     return f"{step.name}: {found}" + (f"; {step.optional}" if step.optional else "")
+
+
+def _wants_key(step: Step, raw: Raw) -> bool:
+    """Return whether all that is wrong is that the client sends no key in this way, and there is another way."""
+    return raw.status == 401 and step.key_form == "none"
 
 
 def _message(raw: Raw) -> str:

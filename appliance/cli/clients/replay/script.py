@@ -9,6 +9,8 @@ from msgspec.structs import replace
 Kind = Literal["status", "json", "chat", "responses", "messages", "ollama", "embeddings"]
 """How an answer is read; the five in the middle of it are those of the dialects."""
 
+KeyForm = Literal["bearer", "x-api-key", "none"]
+
 _FOLDER = Path(__file__).parent / "requests"
 _MODEL = b"$MODEL"
 
@@ -18,7 +20,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     `wants`: text, a call of a tool, or tokens that did not have to be computed again. `needs` is a capability without
     which the step says nothing. `optional` says what does not work, where this step fails and the client still works.
-    `like` names an earlier step: path, kind and headers are its, and of the body what is not said here.
+    `like` names an earlier step: path, kind and headers are its, and of the body what is not said here. `key` says how
+    the client sends one, where that is not the way of the API.
     """
 
     name: str
@@ -31,6 +34,16 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     wants: tuple[Literal["text", "call", "cached"], ...] = ()
     needs: str | None = None
     optional: str | None = None
+    key: KeyForm | None = None
+
+    @property
+    def key_form(self) -> KeyForm:
+        """How the key is sent: Ollama's API knows none, Anthropic's libraries have a header of their own."""
+        if self.key is not None:
+            return self.key
+        if self.path.startswith("/api/"):
+            return "none"
+        return "x-api-key" if self.path.startswith("/v1/messages") else "bearer"
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

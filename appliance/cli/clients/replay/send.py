@@ -19,10 +19,16 @@ def replay(script: Script, url: str, key: str | None, capabilities: Sequence[str
         yield None if step.needs is not None and step.needs not in capabilities else _send(step, url, key)
 
 
+def _key_headers(step: Step, key: str | None) -> dict[str, str]:
+    if key is None or step.key_form == "none":
+        return {}
+    return {"x-api-key": key} if step.key_form == "x-api-key" else {"Authorization": f"Bearer {key}"}
+
+
 def _send(step: Step, url: str, key: str | None) -> Raw:
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    headers = dict(step.headers) | ({"Authorization": f"Bearer {key}"} if key else {})
+    headers = dict(step.headers) | _key_headers(step, key)
     body = None if step.body is None else json.dumps(step.body, ensure_ascii=False).encode()
     headers |= {} if body is None else {"Content-Type": "application/json"}
     with closing(kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)) as connection:

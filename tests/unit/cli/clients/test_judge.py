@@ -134,6 +134,14 @@ def test_one_step_that_fails_is_enough_unless_it_is_not_what_the_client_is_for()
     )
 
 
+def test_a_way_without_a_key_is_not_the_only_one() -> None:
+    unasked = whole({"error": "a key is needed"}, 401)
+    keyless = replace(step("ollama"), path="/api/chat")
+    works, reasons = verdict((step("json"), GOOD), (keyless, unasked))
+    assert works == "partly" and "sends no key" in reasons and "/v1" in reasons
+    assert verdict((step("json"), unasked))[0] == "no"
+
+
 def test_a_first_request_that_does_not_fit_is_told_with_both_numbers() -> None:
     works, reasons = verdict((step("json"), GOOD), size=8000)
     assert works == "no" and "2000 tokens" in reasons and "room for 1000" in reasons

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,17 @@ def test_claude_code_asks_the_root_and_every_tier_is_the_model(tmp_path: Path) -
         and settings["env"].pop("ANTHROPIC_AUTH_TOKEN") == "sk-ours"
     )
     assert set(settings["env"].values()) == {"qwen3:4b"}
+
+
+@pytest.mark.parametrize("reads_pictures", [True, False])
+def test_editors_are_told_whether_the_model_sees(reads_pictures: bool) -> None:
+    zed, vscode = (next(client for client in CLIENTS if client.name == name) for name in ("zed", "vscode"))
+    box = replace(BOX, reads_pictures=reads_pictures)
+    assert zed.entry is not None
+    written = json.loads(zed.entry(box).merge(""))
+    (model,) = written["language_models"]["openai_compatible"]["Appliance"]["available_models"]
+    assert model["capabilities"]["images"] is reads_pictures
+    assert f'"vision": {json.dumps(reads_pictures)}' in vscode.steps(box)
 
 
 def test_a_program_is_found_by_its_command_or_its_folder(tmp_path: Path) -> None:

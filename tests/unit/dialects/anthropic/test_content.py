@@ -35,9 +35,9 @@ def test_neighbours_of_one_role_are_one_turn() -> None:
     assert said == [Message(role="user", content="a\nb\nc"), Message(role="assistant", content="de")]
 
 
-def test_a_system_message_between_turns_is_a_reminder_in_the_users_words() -> None:
-    (turn,) = turns(("user", "a"), ("system", [text("Be"), text("brief.")]), ("user", "b"))
-    assert turn == Message(role="user", content="a\n<system-reminder>\nBe\nbrief.\n</system-reminder>\nb")
+def test_a_system_message_between_turns_is_a_turn_of_its_own() -> None:
+    said = turns(("user", "a"), ("system", [text("Be"), text("brief.")]), ("user", "b"))
+    assert [(turn.role, turn.content) for turn in said] == [("user", "a"), ("system", "Be\nbrief."), ("user", "b")]
 
 
 def test_thoughts_words_and_calls_are_one_turn_and_each_result_is_its_own() -> None:
@@ -121,8 +121,6 @@ def test_a_document_of_plain_text_can_be_read(block: dict[str, Any], content: st
 @pytest.mark.parametrize(
     ("block", "place", "what"),
     [
-        (IMAGE, "", "image"),
-        ({**RESULT, "content": [text("a"), IMAGE]}, ".content[1]", "image"),
         ({"type": "document", "source": {"type": "base64", "data": "JVBE"}}, ".source", "base64"),
         ({"type": "document", "source": {"type": "content", "content": [IMAGE]}}, ".source.content[0]", "image"),
         ({"type": "search_result", "title": "", "source": "", "content": [IMAGE]}, ".content[0]", "image"),

@@ -9,6 +9,7 @@ from appliance.core.request import ChatPrompt, GenerateRequest, JsonSchema, Mess
 from appliance.core.sampling import SamplingParams, StopConditions
 from appliance.dialects.anthropic.messages import MessagesRequest, count_to_core, messages_to_core
 from appliance.errors import InvalidRequest
+from tests.normalized import normalized
 
 ID = RequestId("r")
 HI = {"role": "user", "content": "Hi"}
@@ -22,7 +23,7 @@ def wire_of(**fields: Any) -> MessagesRequest:
 
 
 def core_of(**fields: Any) -> GenerateRequest:
-    return messages_to_core(wire_of(**fields), ID, "guide")
+    return messages_to_core(normalized(wire_of(**fields)), ID, "guide")
 
 
 def prompt_of(**fields: Any) -> ChatPrompt:

@@ -6,8 +6,12 @@ from typing import Any
 import pytest
 
 from appliance.core.request import Tool, ToolChoice
-from appliance.dialects.anthropic.tools import ToolChoiceWire, ToolWire, tool_choice_of, tools_of
+from appliance.dialects.anthropic.content import MessageWire
+from appliance.dialects.anthropic.messages import PromptFields
+from appliance.dialects.anthropic.tools import ToolChoiceWire, ToolWire, tool_choice_of
+from appliance.dialects.anthropic.tools import tools_of as tools_of_wires
 from appliance.errors import InvalidRequest
+from tests.normalized import normalized
 
 SCHEMA: dict[str, Any] = {"type": "object", "properties": {"city": {"type": "string"}}}
 WEATHER = ToolWire(name="weather", description="Tell the weather.", input_schema=SCHEMA, strict=True)
@@ -15,8 +19,18 @@ SEARCH = ToolWire(type="web_search_20250305", name="web_search")
 BASH = ToolWire(type="bash_20250124", name="bash")
 
 
+def asked(wires: Sequence[ToolWire], choice: ToolChoiceWire | None = None) -> PromptFields:
+    messages = [MessageWire(role="user", content="Hi")]
+    return normalized(PromptFields(messages=messages, tools=list(wires), tool_choice=choice))
+
+
+def tools_of(wires: Sequence[ToolWire]) -> tuple[Tool, ...]:
+    return tools_of_wires(asked(wires).tools or [])
+
+
 def chosen(wires: Sequence[ToolWire], **choice: Any) -> ToolChoice:
-    return tool_choice_of(ToolChoiceWire(**choice), wires, tools_of(wires))
+    wire = asked(wires, ToolChoiceWire(**choice))
+    return tool_choice_of(wire.tool_choice, tools_of_wires(wire.tools or []))
 
 
 def test_a_tool_with_a_schema_is_a_function() -> None:
@@ -67,7 +81,7 @@ def test_a_tool_that_nobody_here_can_run_is_left_out(type: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("choice", "asked"),
+    ("choice", "meant"),
     [
         ({"type": "auto"}, ToolChoice()),
         ({"type": "auto", "disable_parallel_tool_use": True}, ToolChoice(is_parallel=False)),
@@ -78,22 +92,23 @@ def test_a_tool_that_nobody_here_can_run_is_left_out(type: str) -> None:
         ({"type": "tool", "name": "web_search"}, ToolChoice()),
     ],
 )
-def test_a_choice_means_what_it_says(choice: dict[str, Any], asked: ToolChoice) -> None:
-    assert chosen([SEARCH, WEATHER], **choice) == asked
+def test_a_choice_means_what_it_says(choice: dict[str, Any], meant: ToolChoice) -> None:
+    assert chosen([SEARCH, WEATHER], **choice) == meant
 
 
 def test_no_choice_leaves_it_to_the_model() -> None:
-    assert tool_choice_of(None, [WEATHER], tools_of([WEATHER])) == ToolChoice()
+    assert tool_choice_of(None, tools_of([WEATHER])) == ToolChoice()
     assert chosen([SEARCH], type="any") == ToolChoice()
 
 
+@pytest.mark.parametrize("tools", [[WEATHER], [SEARCH, WEATHER]], ids=["plain", "with one of the provider's"])
 @pytest.mark.parametrize(
     ("choice", "param"),
     [({"type": "tool"}, "tool_choice.name"), ({"type": "tool", "name": "x"}, "tool_choice.name")],
 )
-def test_a_choice_that_nothing_meets_is_refused(choice: dict[str, Any], param: str) -> None:
+def test_a_choice_that_nothing_meets_is_refused(tools: list[ToolWire], choice: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        chosen([WEATHER], **choice)
+        chosen(tools, **choice)
     assert caught.value.param == param
     with pytest.raises(InvalidRequest) as caught:
         chosen([], type="any")

@@ -43,7 +43,7 @@ def test_an_entry_is_sound(entry: Entry) -> None:
     assert model.template is None or model.template in FAMILY_NAMES
     assert normalise(model.licence) == model.licence
     assert kind_of(model.licence) != "unknown"
-    assert (model.template is None) == bool({"embedding", "rerank"} & set(model.capabilities))
+    assert (model.template is None) == bool({"embedding", "rerank", "transcription"} & set(model.capabilities))
     assert len({source.reference for source in model.sources}) == len(model.sources)
     assert model.num_active_parameters is None or model.num_active_parameters < model.num_parameters
     for source in model.sources:
@@ -79,7 +79,7 @@ def test_no_name_of_the_catalogue_is_taken_for_an_imitation(entry: Entry) -> Non
 def test_every_wanted_family_is_there() -> None:
     families = {entry.family for entry in ENTRIES}
     assert families >= {"Qwen3", "Qwen2.5", "Llama 3", "Gemma", "Phi-4", "Mistral", "GLM-4", "DeepSeek R1", "SmolLM"}
-    assert families >= {"gpt-oss", "BGE", "Multilingual E5", "Nomic Embed", "MiniLM", "Qwen3 Embedding"}
+    assert families >= {"gpt-oss", "BGE", "Multilingual E5", "Nomic Embed", "MiniLM", "Qwen3 Embedding", "Whisper"}
 
 
 def test_the_wire_knows_the_same_purposes() -> None:

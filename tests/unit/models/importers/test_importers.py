@@ -18,6 +18,8 @@ from models.importers.everywhere import find_everywhere
 from models.importers.ollama import find_ollama
 from models.manifest import ModelManifest, PresetMessage
 from models.store.store import ModelStore
+from tests.tiny_media import write_model as write_media_model
+from tests.tiny_media import write_projector
 from tests.unit.models.store.test_store import write_model
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -69,7 +71,7 @@ def hub_file(root: Path, repository: str, name: str, content: bytes, commit: str
 
 
 def adopt(store: ModelStore, found: ForeignModel) -> ModelManifest:
-    origin = Origin(found.preset, found.provenance)
+    origin = Origin(found.preset, found.provenance, projector=found.projector)
     steps = store.add(Path(found.path), found.name, False, 5.0, origin)
     while True:
         try:
@@ -280,3 +282,19 @@ def test_links_to_folders_and_endless_files_are_not_followed(tmp_path: Path) -> 
     put(path, b" " * (MAX_JSON_BYTES + 1))
     assert len(find_everywhere({"lm_studio": [root]}).models) == 1
     assert find_everywhere({"llama_cpp": [root]}).models[0].provenance is None
+
+
+def test_a_projector_is_taken_over_with_its_model(tmp_path: Path) -> None:
+    write_media_model(tmp_path / "tiny-F16.gguf")
+    write_projector(tmp_path / "eyes.gguf")
+    model, projector = (tmp_path / "tiny-F16.gguf").read_bytes(), (tmp_path / "eyes.gguf").read_bytes()
+    ollama, studio, cache = tmp_path / "ollama", tmp_path / "studio", tmp_path / "cache"
+    ollama_model(ollama, "registry.ollama.ai/library/sees/latest", {"model": model, "projector": projector})
+    put(studio / "acme" / "tiny-GGUF" / "tiny-Q8_0.gguf", model)
+    put(studio / "acme" / "tiny-GGUF" / "mmproj-F16.gguf", projector)
+    hub_file(cache, "acme/seer-GGUF", "seer-Q8_0.gguf", model)
+    hub_file(cache, "acme/seer-GGUF", "mmproj-seer-F16.gguf", projector)
+    found = find_everywhere({"ollama": [ollama], "lm_studio": [studio], "hugging_face": [cache]})
+    store = ModelStore(tmp_path / "home")
+    assert [adopt(store, each).details.media for each in found.models] == [("image",)] * 3
+    assert found.models[0].size_bytes == len(model) + len(projector)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from models.sources.base import RemoteFile, SourceError
 from models.sources.choice import Choice, choose_files
-from models.sources.gguf_choice import label_of
+from models.sources.quantization_labels import label_of
 
 MIB = 2**20
 
@@ -94,10 +94,24 @@ def test_all_parts_of_a_split_file_belong_together() -> None:
 
 def test_a_projector_and_an_importance_matrix_are_no_models() -> None:
     listing = ("mmproj-F16.gguf", "mmproj-model-f16.gguf", "imatrix.gguf", "T-imatrix.gguf", "T-Q4_K_M-imatrix.gguf")
-    assert names(choose(*listing)) == ["T-Q4_K_M-imatrix.gguf"]
-    assert names(choose("mmproj-Q8_0.gguf", "T-Q8_0.gguf", pick="Q8_0")) == ["T-Q8_0.gguf"]
+    assert names(choose(*listing))[0] == "T-Q4_K_M-imatrix.gguf"
     with pytest.raises(SourceError, match="no model in a format that runs here"):
         choose("mmproj-F16.gguf")
+
+
+def test_a_projector_comes_with_its_model_and_last() -> None:
+    listing = ("mmproj-BF16.gguf", "mmproj-F16.gguf", "T-Q8_0.gguf", "T-Q4_K_M.gguf")
+    chosen = choose(*listing)
+    assert names(chosen) == ["T-Q4_K_M.gguf", "mmproj-F16.gguf"]
+    assert chosen.reason is not None and chosen.reason.endswith(
+        "; with mmproj-F16.gguf, through which it reads pictures or sound"
+    )
+    assert names(choose("mmproj-Q8_0.gguf", "T-Q8_0.gguf", pick="Q8_0")) == ["T-Q8_0.gguf", "mmproj-Q8_0.gguf"]
+    assert names(
+        choose(
+            "mmproj-F16.gguf", "Q4/T-00001-of-00002.gguf", "Q4/T-00002-of-00002.gguf", pick="Q4/T-00001-of-00002.gguf"
+        )
+    ) == ["T-00001-of-00002.gguf", "T-00002-of-00002.gguf", "mmproj-F16.gguf"]
 
 
 def test_two_models_in_one_repository_are_not_guessed_between() -> None:

@@ -127,10 +127,11 @@ def test_what_would_be_no_whole_model_is_refused(registry: OllamaRegistry, roles
         OllamaSource(registry.url).resolve("ollama:odd")
 
 
-def test_a_projector_is_left_out_and_that_is_said(registry: OllamaRegistry) -> None:
+def test_a_projector_comes_along(registry: OllamaRegistry) -> None:
     registry.model("sees").layer("model", WEIGHTS).layer("projector", b"pictures")
     model = OllamaSource(registry.url).resolve("ollama:sees")
-    assert len(model.files) == 1 and model.choice is not None and "without its projector" in model.choice
+    assert [file.name for file in model.files] == ["sees-latest.gguf", "mmproj-sees-latest.gguf"]
+    assert model.files[1].sha256 == hashlib.sha256(b"pictures").hexdigest()
 
 
 def test_a_layer_that_is_not_what_its_digest_says_is_refused(registry: OllamaRegistry) -> None:

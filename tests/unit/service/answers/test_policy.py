@@ -7,6 +7,7 @@ import pytest
 
 from appliance.core.caller import LOCAL
 from appliance.core.request import (
+    AdapterRef,
     ChatPrompt,
     GenerateRequest,
     JsonSchema,
@@ -21,6 +22,10 @@ from appliance.settings import CacheSettings
 
 HELLO = ChatPrompt(messages=(Message(role="user", content="hello"),))
 REQUEST = GenerateRequest(id=RequestId("a"), model="m", prompt=HELLO, sampling=SamplingParams(temperature=0))
+
+
+TONE = AdapterRef(name="tone", digest="sha256:tone", path="/a", format="gguf", compiled_path="/c")
+LAW = msgspec.structs.replace(TONE, name="law", digest="sha256:law")
 
 
 def name_of(**changes: Any) -> str:
@@ -38,6 +43,7 @@ def name_of(**changes: Any) -> str:
         {"keep_alive_s": 60.0},
         {"cache_prompt": False},
         {"cache": CacheWish(ttl_s=5)},
+        {"served_by": "m@other"},
     ],
     ids=str,
 )
@@ -61,11 +67,19 @@ def test_what_does_not_change_the_answer_does_not_change_the_name(changes: dict[
         {"returns_tokens": True},
         {"timings_per_token": True},
         {"context": (1, 2)},
+        {"adapters": (TONE,)},
     ],
     ids=str,
 )
 def test_what_changes_the_answer_changes_the_name(changes: dict[str, Any]) -> None:
     assert name_of(**changes) != name_of()
+
+
+def test_adapters_are_known_by_their_content_and_not_by_name_place_or_order() -> None:
+    moved = msgspec.structs.replace(TONE, name="other", path="/b", compiled_path="/d")
+    assert name_of(adapters=(TONE, LAW)) == name_of(adapters=(LAW, moved))
+    for other in ({"digest": "sha256:new"}, {"scale": 0.5}):
+        assert name_of(adapters=(TONE,)) != name_of(adapters=(msgspec.structs.replace(TONE, **other),))
 
 
 def test_the_cost_of_a_call_is_that_of_its_dearest_request() -> None:
