@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
 
+from appliance.words import language_of, use_language
+
 from . import (
     bench,
     cache,
@@ -27,6 +29,7 @@ from . import (
     pull,
     serve,
     tasks,
+    tui,
     version,
 )
 from .arguments import Parser, texts
@@ -64,11 +67,14 @@ def entry() -> None:
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run one command and return its exit code."""
+    use_language(language_of(environ))
     try:
         arguments = _parser().parse_args(argv or ["--help"])
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else FAILED
     try:
+        if arguments.is_json:
+            use_language("en")  # programs read it
         context = Context(home=find_home(environ), environ=environ, is_json=arguments.is_json)
         return int(arguments.run(arguments, context))
     except KeyboardInterrupt:
@@ -93,6 +99,7 @@ def _parser() -> Parser:
     group = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in (
         serve,
+        tui,
         conversation,
         chat,
         ps,

@@ -3,6 +3,7 @@
 It runs with that environment's Python, far from the checkout, so that nothing of the checkout can stand in.
 """
 
+import asyncio
 import contextlib
 import importlib
 import os
@@ -38,6 +39,21 @@ def check_that_no_build_tool_is_left() -> None:
 def check_the_version() -> None:
     shown = subprocess.run([COMMAND, "version"], check=True, capture_output=True, text=True).stdout
     assert importlib.import_module("appliance").__version__ in shown, shown
+
+
+def check_that_it_speaks_chinese() -> None:
+    environ = {**os.environ, "LC_ALL": "zh_CN.UTF-8", "PYTHONUTF8": "1"}
+    shown = subprocess.run([COMMAND, "ps", "--help"], check=True, capture_output=True, text=True, env=environ).stdout
+    assert "用法" in shown, shown
+
+
+async def look_at_the_terminal(url: str, folder: str) -> None:
+    client = importlib.import_module("appliance.client").Client
+    app = importlib.import_module("tui.app").Terminal(lambda key: client(url, key), Path(folder))
+    async with app.run_test() as pilot:
+        for number in "12345678":
+            await pilot.press(number)
+            await pilot.pause()
 
 
 @contextlib.contextmanager
@@ -76,6 +92,7 @@ def check_that_it_answers() -> None:
         assert answer.status_code == 200, answer.text
         assert answer.json()["choices"][0]["message"]["content"], answer.text
         check_that_the_page_is_whole(client)
+        asyncio.run(look_at_the_terminal(str(client.base_url), home))
 
 
 def check_that_the_page_is_whole(client: httpx.Client) -> None:
@@ -89,4 +106,5 @@ if __name__ == "__main__":
     check_that_every_import_name_is_ours_alone()
     check_that_no_build_tool_is_left()
     check_the_version()
+    check_that_it_speaks_chinese()
     check_that_it_answers()

@@ -1,0 +1,1 @@
+"""The places of the terminal, one module and one style sheet each."""

@@ -1,0 +1,1 @@
+"""What several places show: tables, trends, the top line."""
