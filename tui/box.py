@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from appliance.client import Client, ClientError, NoDaemon
+from appliance.client import Client, ClientError
 from appliance.core.admin import Status
 from appliance.core.feed import FeedEvent
 
@@ -204,11 +204,6 @@ class Box:
         """Call on the event loop, from another thread; after the end of the loop nobody is left to hear it."""
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(call, *arguments, context=self._context)
-
-
-def is_unreachable(error: ClientError) -> bool:
-    """Return whether the box itself did not answer, which the top line says already."""
-    return isinstance(error, NoDaemon)
 
 
 def _answer(future: "asyncio.Future[T]", result: T) -> None:

@@ -66,7 +66,9 @@ def driven(app: Terminal, script: Script, size: tuple[int, int] = (100, 30)) -> 
 
 @pytest.fixture
 def drive(real_daemon: RealDaemon, tmp_path: Path) -> Drive:
-    """Drive the terminal of the real daemon; the script begins when it is connected."""
+    """Drive the terminal of the real daemon, whose model is ready; the script begins when it is connected."""
+    for _ in real_daemon.client.load("guide"):
+        pass
 
     def start(script: Script, size: tuple[int, int] = (100, 30)) -> Terminal:
         key = real_daemon.client._transport._key

@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input
 
 from appliance.core.feed import LogLine, LogLines
-from tests.tui.conftest import NOW_S, SIZES, Drive, at_rest, driven, seen, until, until_seen
+from tests.tui.conftest import NOW_S, SIZES, Drive, at_rest, driven, seen, until_seen
 from tests.unit.cli.fake_daemon import FakeDaemon
 from tui.app import Terminal
 
@@ -81,11 +80,35 @@ def test_what_is_shown_can_be_copied(logging_box: FakeDaemon, fake_terminal: Ter
 def test_a_line_that_is_written_now_appears(drive: Drive) -> None:
     async def script(pilot: Pilot[Any]) -> None:
         pilot.app.action_go("logs")
-        await until_seen(pilot, "listens on")
-        box = pilot.app.box
-        await box.ask(lambda client: client.unload("guide"))
+        await until_seen(pilot, "from level: info")
+        await pilot.press("slash", *"guide", "enter")
+        await until_seen(pilot, "'guide' is ready")
+        await pilot.app.box.ask(lambda client: client.unload("guide"))
         await until_seen(pilot, "'guide' is stopped")
-        await until(pilot, lambda: pilot.app.screen.query_one("#filter", Input).value == "")
-        await box.ask(lambda client: list(client.load("guide")))
 
     drive(script)
+
+
+def test_the_newest_line_is_seen_until_somebody_goes_up(fake_box: FakeDaemon, fake_terminal: Terminal) -> None:
+    def wrote(number: int) -> None:
+        lines = tuple(line(each, f"line {each} of them") for each in range(number))
+        fake_box.reply("GET", LOGS, LogLines(lines=lines))
+
+    async def script(pilot: Pilot[Any]) -> None:
+        wrote(200)
+        pilot.app.action_go("logs")
+        await until_seen(pilot, "line 199 of them")
+        await pilot.resize_terminal(80, 15)
+        await until_seen(pilot, "line 199 of them")
+        await pilot.press("pageup", "pageup")
+        wrote(300)
+        await pilot.app.screen.renew()
+        await until_seen(pilot, "300 of 300")
+        assert "line 299" not in seen(pilot.app)
+        await pilot.press("end")
+        await until_seen(pilot, "line 299 of them")
+        wrote(400)
+        await pilot.app.screen.renew()
+        await until_seen(pilot, "line 399 of them")
+
+    driven(fake_terminal, script)

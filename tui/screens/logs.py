@@ -31,6 +31,7 @@ class LogsPlace(Place):
     """Keeps the newest lines, of which those are shown that the person wants to see."""
 
     CSS_PATH = "logs.tcss"
+    AUTO_FOCUS = "#lines"
     EXPLAINS = (
         "What the daemon writes into its log, as it happens. New lines appear at the end as long as you stand there; "
         "scroll up to read in peace. Prompts, answers and keys are never logged."
@@ -75,7 +76,9 @@ class LogsPlace(Place):
         """Add the lines that were written."""
         if any(event.type == "missed" for event in events):
             self.renew_soon()
-        new = [msgspec.convert(event.data, LogLine) for event in events if event.type == "log"]
+        told = (msgspec.convert(event.data, LogLine) for event in events if event.type == "log")
+        newest = self._lines[-1].seq if self._lines else 0
+        new = [line for line in told if line.seq > newest]  # what was before the connection is told, too
         if not new:
             return
         oldest = self._lines[0].seq if len(self._lines) == MAX_LINES else 0

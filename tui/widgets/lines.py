@@ -16,22 +16,30 @@ class Lines(ScrollView, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._lines: Sequence[Toned] = ()
-
-    @property
-    def is_at_end(self) -> bool:
-        """Return whether the newest line is seen."""
-        return self.scroll_offset.y >= self.max_scroll_y
+        self._follows = True
 
     def show(self, lines: Sequence[Toned], *, num_gone: int = 0) -> None:
         """Show these lines. `num_gone` of those shown before are no more at the beginning."""
-        was_at_end = self.is_at_end
         self._lines = lines
         self.virtual_size = Size(self.size.width, len(lines))
-        if was_at_end:
-            self.scroll_end(animate=False)
+        if self._follows:
+            self.scroll_end(animate=False, force=True)  # though there is no bar yet
         elif num_gone:
             self.scroll_relative(y=-num_gone, animate=False)
         self.refresh()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Follow the newest line from when it is seen until somebody goes up."""
+        super().watch_scroll_y(old_value, new_value)
+        if new_value >= self.max_scroll_y:
+            self._follows = True
+        elif new_value < old_value:
+            self._follows = False
+
+    def on_resize(self) -> None:
+        """Stay with the newest line where there is less room."""
+        if self._follows:
+            self.scroll_end(animate=False, force=True)
 
     def render_line(self, y: int) -> Strip:
         """Return one row of what is seen."""
