@@ -124,6 +124,17 @@ def test_an_answer_comes_with_its_timings_and_again_and_differently(drive: Drive
     drive(script)
 
 
+def test_keys_that_come_all_at_once_are_taken_in_their_order(chatting_box: FakeDaemon, fake_terminal: Terminal) -> None:
+    async def script(pilot: Pilot[Any]) -> None:
+        place = await go(pilot)
+        for key in ("H", "i", "enter"):
+            pilot.app.simulate_key(key)
+        await until_seen(pilot, "42.0 tokens/s")
+        assert said(place)[0] == "Hi"
+
+    driven(fake_terminal, script)
+
+
 def test_two_models_answer_the_same_question_at_once(drive: Drive) -> None:
     async def script(pilot: Pilot[Any]) -> None:
         place = await go(pilot)
